@@ -1,0 +1,1 @@
+"""Who hears about it: notices, templates, channels and the sender."""
