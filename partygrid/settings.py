@@ -1,0 +1,158 @@
+"""Every setting of an installation, read once and passed down."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Positive = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """What differs between installations; what differs between counties is policy.
+
+    Each field is read from `PARTYGRID_<NAME>`; durations are seconds or ISO 8601 (`PT5M`).
+    Made once, in `partygrid.bootstrap`; nothing else reads the environment.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PARTYGRID_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    # Where things are
+    home: Path = Field(
+        default=Path(".partygrid"),
+        description="Folder of everything this installation keeps on this machine.",
+    )
+    policy_dir: Path | None = Field(
+        default=None, description="Folder of the policy pack; empty: the pack that is shipped."
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL 15 or newer, `postgresql://…`; empty: the embedded one.",
+    )
+    database_pool: Positive = Field(
+        default=5, description="Connections that one process keeps to the database."
+    )
+    kafka_bootstrap: str | None = Field(
+        default=None, description="Kafka addresses, `host:port,host:port`; empty: the embedded one."
+    )
+    prefect_api_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PARTYGRID_PREFECT_API_URL", "PREFECT_API_URL"),
+        description="Prefect's API, `http://host:port/api`; empty: the embedded one.",
+    )
+    prefect_api_auth: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PARTYGRID_PREFECT_API_AUTH", "PREFECT_API_AUTH_STRING"),
+        description="`user:password` of Prefect's API, where it asks for one.",
+    )
+
+    # Kafka: how it is reached and laid out
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How the brokers are spoken to."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        default=None, description="How this program identifies itself to the brokers."
+    )
+    kafka_username: str | None = Field(default=None, description="Name for the brokers.")
+    kafka_password: SecretStr | None = Field(default=None, description="Password for the brokers.")
+    kafka_ca_file: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the brokers' certificates."
+    )
+    kafka_replication: Positive = Field(
+        default=1, description="Copies of every topic that is created; 3 on a cluster."
+    )
+    partitions: Positive = Field(
+        default=6,
+        description="Shards of the installation. Chosen once: later it means moving every case.",
+    )
+
+    # The engine
+    engines: Positive | None = Field(
+        default=None, description="Engine processes on this machine; empty: one for each core."
+    )
+    batch_max: Positive = Field(
+        default=500,
+        description="Events that one transaction takes at most when there is a backlog.",
+    )
+    poll_wait: timedelta = Field(
+        default=timedelta(milliseconds=100),
+        description="Longest time a poll waits for the first event.",
+    )
+    shift_length: timedelta = Field(
+        default=timedelta(minutes=5), description="How long one rolling flow run stays open."
+    )
+    task_runs_per_second: Positive = Field(
+        default=4, description="Task runs an engine records in a second; above it batches grow."
+    )
+
+    # The doors
+    http_host: str = Field(default="127.0.0.1", description="Address the HTTP door listens on.")
+    http_port: Port = Field(default=8765, description="Port the HTTP door listens on.")
+    public_url: str | None = Field(
+        default=None, description="Address under which people reach the console, for links."
+    )
+
+    # Secrets of the installation
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder of the keys (seal, vault, sessions), outside the database; "
+        "empty: `secrets` in the home folder, made at the first start.",
+    )
+
+    # Reaching people
+    smtp_host: str | None = Field(default=None, description="Mail server; empty: no mail is sent.")
+    smtp_port: Port = Field(default=25, description="Port of the mail server.")
+    smtp_user: str | None = Field(default=None, description="Name for the mail server.")
+    smtp_password: SecretStr | None = Field(
+        default=None, description="Password for the mail server."
+    )
+    smtp_from: str = Field(
+        default="partygrid@localhost", description="Sender's address on every mail."
+    )
+    smtp_security: Literal["none", "starttls", "ssl"] = Field(
+        default="none", description="How the connection to the mail server is protected."
+    )
+    sms_gateway_url: SecretStr | None = Field(
+        default=None, description="The county's SMS gateway; empty: no SMS is sent."
+    )
+    sms_token: SecretStr | None = Field(default=None, description="Token for the SMS gateway.")
+    sms_signature: str = Field(
+        default="", description="Registered signature (短信签名) in front of every SMS."
+    )
+
+    # Telling the operator
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="From which level on log lines are written."
+    )
+
+    @field_validator("home", "policy_dir", "secrets_dir", "kafka_ca_file")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        """Child processes start in other folders, so a relative path would move with them."""
+        return path and path.expanduser().absolute()
+
+    @property
+    def policies(self) -> Path:
+        """The folder of the policy pack in force: the given one, or the one that is shipped."""
+        return self.policy_dir or shipped_policies()
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of the installation's keys."""
+        return self.secrets_dir or self.home / "secrets"
+
+
+def shipped_policies() -> Path:
+    """Return the default pack: inside the installed wheel, or beside the packages in a checkout."""
+    packaged = Path(__file__).parent / "_policies"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "policies"
