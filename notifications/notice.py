@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from uuid import UUID
 
 from msgspec import Struct, field
+
+from models.values import CaseId, OrgId, PersonId, RoleName
 
 
 class Urgency(StrEnum):
@@ -116,20 +117,20 @@ class NoticeKind(StrEnum):
 class Person(Struct, frozen=True, tag="person"):
     """One person of the directory, by id."""
 
-    id: str
+    id: PersonId
 
 
 class RoleAt(Struct, frozen=True, tag="role_at"):
     """All holders of `role` at `org` at decision time; see `addressees.resolve` for nobody."""
 
-    role: str
-    org: str
+    role: RoleName
+    org: OrgId
 
 
 class Org(Struct, frozen=True, tag="org"):
     """The inbox and the office address of an organisation."""
 
-    id: str
+    id: OrgId
 
 
 class Reporter(Struct, frozen=True, tag="reporter"):
@@ -254,7 +255,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     kind: NoticeKind
     recipient: Recipient
     dedup_key: str
-    case_id: UUID | None = None
+    case_id: CaseId | None = None
     case_number: str | None = None
     urgency: Urgency = Urgency.NORMAL
     discreet: bool = False
