@@ -1,0 +1,1 @@
+"""The policy pack: every number, list and right that differs from county to county, as data."""
