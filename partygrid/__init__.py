@@ -1,1 +1,1 @@
-"""What has no natural home in the four rooms: settings, errors, clock, bootstrap, engine, command line."""
+"""What has no home in the four rooms: settings, errors, clock, bootstrap, engine, command line."""

@@ -5,7 +5,7 @@ class PartygridError(Exception):
     """Something in partygrid went wrong."""
 
     def __init__(self, message: str | None = None, **context: object) -> None:
-        """Take the class docstring as the message where none is given; keep the context as attributes."""
+        """Default the message to the class docstring; keep the context as attributes."""
         super().__init__(message or (type(self).__doc__ or "").strip())
         self.context = context
         for name, value in context.items():

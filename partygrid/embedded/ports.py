@@ -1,0 +1,40 @@
+"""Loopback ports: which are free, and who listens on one."""
+
+import http.client
+import socket
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port if nobody has it, else any free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, preferred))
+        except OSError:
+            probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(pid: int, port: int) -> bool:
+    """Tell whether this very process listens on the port: another program may have taken it."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
+
+
+def http_ok(port: int, path: str, *, host: str = LOOPBACK) -> bool:
+    """Tell whether a GET of the path answers 200 within two seconds."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

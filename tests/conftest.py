@@ -1,0 +1,81 @@
+"""Real servers for the tests: started once a test process, in private folders, gone afterwards."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from partygrid.embedded.child import running
+from partygrid.embedded.ports import free_port
+from partygrid.embedded.postgres import Postgres
+from partygrid.embedded.tansu import Tansu
+
+TEMPLATE = "migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder that the servers' own account may pass through; pytest shuts its own to others."""
+    with tempfile.TemporaryDirectory(prefix="pg-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[Postgres]:
+    """One PostgreSQL for the session. Tests ask for `database_url` instead."""
+    server = Postgres(server_folder / "postgres", databases=(TEMPLATE,), durable=False)
+    with running(server.child()):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """Name of a database that has all migrations and no rows: the template of the others."""
+    if find_spec("partygrid.bootstrap"):
+        import_module("partygrid.bootstrap").migrate(postgres.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, migrated: str) -> Iterator[str]:
+    """Address of a fresh, migrated database of this test alone (psycopg, SQLAlchemy)."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name, template=migrated)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
+    """Address of a fresh database without any table."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[str]:
+    server = Tansu(folder, free_port())
+    with running(server.child()):
+        yield server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def broker(server_folder: Path) -> Iterator[str]:
+    """Kafka address of a broker that all tests of the session share, topics and all."""
+    with _broker(server_folder / "kafka") as address:
+        yield address
+
+
+@pytest.fixture
+def fresh_broker(server_folder: Path) -> Iterator[str]:
+    """Kafka address of a broker of this test alone, without any topic."""
+    with _broker(server_folder / f"kafka-{next(_numbers)}") as address:
+        yield address
