@@ -1,29 +1,21 @@
 """From the recipient a decision names to the persons and inboxes it means now. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
 
 from models.notices import AddresseeKind
-from models.values import OrgId, PersonId, RoleName, derived_id
-from notifications.notice import Notice, Org, Person, Recipient, Reporter, Urgency
+from models.values import derived_id
+from notifications.notice import Notice, Org, Person, Recipient, Reporter, RoleAt, Urgency
 
 
 class Directory(Protocol):
-    """The directory as of the decision time, as far as notices need it."""
+    """What `models.directory.Directory` answers, as far as notices need it."""
 
-    def holders(self, role: RoleName, org: OrgId) -> Sequence[PersonId]:
-        """Return who holds `role` at exactly this organisation."""
-        ...
-
-    def parent(self, org: OrgId) -> OrgId | None:
-        """Return the organisation above, or None at the root."""
-        ...
-
-    def duty_owners(self, org: OrgId) -> Sequence[PersonId]:
-        """Return who is on duty for the organisation at this moment."""
+    def find_holder(self, role: str, org: str, on: datetime) -> tuple[str, tuple[str, ...]]:
+        """Go up from `org` to the first organisation where somebody holds `role` at `on`."""
         ...
 
 
@@ -36,12 +28,14 @@ class Addressee(Struct, frozen=True):
     org: str | None = None
 
 
-def resolve(recipient: Recipient, directory: Directory) -> tuple[Addressee, ...]:
+def resolve(
+    recipient: Recipient, directory: Directory, *, on: datetime, fallback: Sequence[str]
+) -> tuple[Addressee, ...]:
     """Return the addressees, each once, in id order.
 
-    A role nobody holds at its organisation falls to the holders at the nearest organisation above
-    it, then to whoever is on duty there. Nobody at all is one addressee of kind NOBODY, so that
-    the gap is a row somebody can see.
+    A role nobody holds at its organisation falls to its holders at the nearest organisation above,
+    then to the first role of `fallback` (the policy's duty owners) that somebody holds there.
+    Nobody at all is one addressee of kind NOBODY, so that the gap is a row somebody can see.
     """
     match recipient:
         case Person(id=person):
@@ -50,29 +44,20 @@ def resolve(recipient: Recipient, directory: Directory) -> tuple[Addressee, ...]
             return (Addressee(AddresseeKind.ORG, org),)
         case Reporter(reporter_ref=ref):
             return (Addressee(AddresseeKind.REPORTER, ref),)
-        case _:
-            return _holders(recipient.role, recipient.org, directory)
+        case RoleAt(role=role, org=org):
+            return _holders((role, *fallback), org, directory, on=on)
 
 
-def _holders(role: RoleName, org: OrgId, directory: Directory) -> tuple[Addressee, ...]:
-    line = tuple(_upwards(org, directory))
-    persons = next((found for at in line if (found := directory.holders(role, at))), ())
-    if not persons:
-        persons = next((found for at in line if (found := directory.duty_owners(at))), ())
-    if not persons:
-        return (Addressee(AddresseeKind.NOBODY, None, role, org),)
-    return tuple(
-        Addressee(AddresseeKind.PERSON, person, role, org) for person in sorted(set(persons))
-    )
-
-
-def _upwards(org: OrgId, directory: Directory) -> Iterator[OrgId]:
-    seen: set[OrgId] = set()
-    at: OrgId | None = org
-    while at is not None and at not in seen:
-        seen.add(at)
-        yield at
-        at = directory.parent(at)
+def _holders(
+    roles: Sequence[str], org: str, directory: Directory, *, on: datetime
+) -> tuple[Addressee, ...]:
+    for role in roles:
+        at, persons = directory.find_holder(role, org, on)
+        if persons:
+            return tuple(
+                Addressee(AddresseeKind.PERSON, person, role, at) for person in sorted(set(persons))
+            )
+    return (Addressee(AddresseeKind.NOBODY, None, roles[0], org),)
 
 
 def notice_rows(
@@ -83,6 +68,7 @@ def notice_rows(
     shard: int,
     township: str,
     directory: Directory,
+    fallback: Sequence[str],
     now: datetime,
 ) -> list[dict[str, object]]:
     """Return the rows of `notices` for one notice of a decision.
@@ -108,5 +94,5 @@ def notice_rows(
             "dedup_key": notice.dedup_key,
             "created_at": now,
         }
-        for addressee in resolve(notice.recipient, directory)
+        for addressee in resolve(notice.recipient, directory, on=now, fallback=fallback)
     ]
