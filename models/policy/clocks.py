@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
 from functools import cached_property
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from models.policy.categories import Urgency
 from models.policy.people import OrgKind, Role
 from models.policy.span import Count, Duration, Name, Part, Share, SpanField
+
+
+def _since_midnight(at: time) -> timedelta:
+    return timedelta(hours=at.hour, minutes=at.minute)
 
 
 class Hours(Part):
@@ -23,7 +28,35 @@ class WorkingTime(Part):
     """When offices work (calendar.yaml; domain.md section 9)."""
 
     timezone: str
+    #: in order, none overlapping another
     hours: tuple[Hours, ...] = Field(min_length=1)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The local time zone."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def stretches(self) -> tuple[tuple[timedelta, timedelta], ...]:
+        """Start and end of each stretch, counted from midnight."""
+        return tuple(
+            (_since_midnight(part.start), _since_midnight(part.end)) for part in self.hours
+        )
+
+    @cached_property
+    def day_length(self) -> timedelta:
+        """Working time of one day."""
+        return sum((end - start for start, end in self.stretches), timedelta())
+
+    @property
+    def opening(self) -> timedelta:
+        """When the day's work begins."""
+        return self.stretches[0][0]
+
+    @property
+    def close(self) -> timedelta:
+        """When the day's work ends."""
+        return self.stretches[-1][1]
 
 
 class Deadlines(Part):

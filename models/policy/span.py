@@ -33,6 +33,7 @@ class SpanKind(StrEnum):
     WORKING_DAYS = "working_days"
 
 
+_SECOND = timedelta(seconds=1)
 _UNITS = {
     "s": (SpanKind.CALENDAR, timedelta(seconds=1)),
     "m": (SpanKind.CALENDAR, timedelta(minutes=1)),
@@ -51,6 +52,12 @@ class Span:
 
     kind: SpanKind
     value: timedelta
+
+    def __post_init__(self) -> None:
+        """Refuse lengths that mean nothing: negative ones, and working time of nothing."""
+        floor = timedelta() if self.kind is SpanKind.CALENDAR else _SECOND
+        if self.value < floor:
+            raise ValueError("a working span needs at least 1; for 'at once' write 0m")
 
     @property
     def days(self) -> int:
