@@ -1,0 +1,42 @@
+"""The case's own limit: how it is set, paused, moved and ended. Pure.
+
+One function sets it and one reads it, so that screen, alert and digest can never disagree.
+"""
+
+from datetime import datetime
+
+from flows.decide.draft import Draft
+from models.case import ClockKind
+from models.deadlines import Deadline, warning_at
+from models.policy.span import Span
+
+#: Clocks that run for the case as a whole, whatever step it is in.
+CASE_CLOCKS = (ClockKind.CASE_WARNING, ClockKind.CASE_DUE, ClockKind.RUNG)
+
+
+def set_case_limit(sheet: Draft, span: Span, *, start: datetime | None = None) -> Deadline:
+    """Give the case its limit and set the clocks that warn of it and ring when it is over."""
+    deadline = sheet.limit(span, start=start)
+    run_case_limit(sheet, deadline)
+    return deadline
+
+
+def run_case_limit(sheet: Draft, deadline: Deadline) -> None:
+    """Let an already computed limit run: warning share, then the limit itself.
+
+    A breach stays on record: moving the limit never takes back what is breached, and a limit
+    that was breached already rings no second time.
+    """
+    sheet.change(due=deadline)
+    warning = warning_at(
+        deadline, sheet.policy.deadlines.warning, office=sheet.facts.office
+    )
+    if warning > sheet.now:
+        sheet.start_until(ClockKind.CASE_WARNING, warning, deadline=deadline)
+    if sheet.case.breached_at is None:
+        sheet.start_until(ClockKind.CASE_DUE, deadline.due_at, deadline=deadline)
+
+
+def stop_case_limit(sheet: Draft) -> None:
+    """Stop the case's clocks: it was settled, or rests."""
+    sheet.stop(*CASE_CLOCKS)

@@ -1,0 +1,96 @@
+"""One spelling of a JSON value: canonical JSON after RFC 8785, so that equal values hash alike.
+
+Our own records keep to a small domain (text, whole numbers, truth values, null, lists, objects
+with ASCII keys), where sorting keys by byte and by UTF-16 unit is the same and a fast encoder
+spells everything as the standard asks. What others send may hold fractions and any key; that
+goes through the reference implementation.
+"""
+
+import msgspec
+import rfc8785
+
+from partygrid.errors import Invalid
+
+#: Largest whole number that every JSON reader keeps exactly.
+SAFE_INTEGER = 2**53 - 1
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder().decode
+
+
+class NotCanonical(Invalid):
+    """The value has no canonical form here."""
+
+
+def canonical(value: object) -> bytes:
+    """Return the canonical JSON of a value of the small domain.
+
+    Raises `NotCanonical` for anything else; a fraction is written as a whole number of a smaller
+    unit or as text.
+    """
+    try:
+        oddity = _oddity(value)
+        if oddity is None:
+            return _encode(value)
+    except UnicodeEncodeError:
+        oddity = "a text with half a surrogate pair"
+    except RecursionError:
+        oddity = "nested too deeply"
+    raise NotCanonical(f"no canonical form: {oddity}")
+
+
+def canonical_struct(value: msgspec.Struct) -> bytes:
+    """Return the canonical JSON of a Struct whose field types keep to the small domain.
+
+    Times are aware UTC and stand as RFC 3339 text. The types are trusted, not looked at again:
+    a field that may hold any JSON is checked with `canonical` by whoever owns the Struct.
+    """
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        raise NotCanonical("no canonical form: a text with half a surrogate pair") from None
+
+
+def canonical_foreign(data: bytes) -> bytes:
+    """Return the canonical JSON of a JSON document from outside: fractions and all keys allowed.
+
+    Raises `NotCanonical` for what is no JSON and for whole numbers that not every reader keeps.
+    """
+    try:
+        value = _decode(data)
+        if _oddity(value) is None:
+            return _encode(value)
+        return rfc8785.dumps(value)
+    except msgspec.DecodeError as error:
+        raise NotCanonical(f"no JSON: {error}") from None
+    except rfc8785.CanonicalizationError as error:
+        raise NotCanonical(f"no canonical form: {error}") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise NotCanonical("no JSON: not UTF-8, or nested too deeply") from None
+
+
+def _oddity(value: object) -> str | None:
+    """Say what lies outside the small domain, or None."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return None
+    if isinstance(value, int):
+        fits = -SAFE_INTEGER <= value <= SAFE_INTEGER
+        return None if fits else "a whole number beyond 2^53 - 1"
+    if kind is dict:
+        return _odd_object(value)  # type: ignore[arg-type]  # mypy does not narrow by `is`
+    if kind is list or kind is tuple:
+        return next(filter(None, map(_oddity, value)), None)  # type: ignore[call-overload]
+    if isinstance(value, str):
+        return None
+    return f"a value of type {kind.__name__}"
+
+
+def _odd_object(value: dict[object, object]) -> str | None:
+    for key, item in value.items():
+        if type(key) is not str or not key.isascii():
+            return "an object key that is not ASCII text"
+        oddity = _oddity(item)
+        if oddity is not None:
+            return oddity
+    return None

@@ -1,0 +1,521 @@
+"""What the engine knows of one case and of what hangs on it: frozen snapshots. Pure.
+
+A decision makes a new snapshot with `msgspec.structs.replace`; the store writes what differs.
+Derived facts (open, overdue, light) are functions of the snapshot, never fields of their own.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from models.deadlines import Deadline
+from models.values import SETTLED_STATES, CaseId, CaseState, Mark
+
+
+class ClockKind(StrEnum):
+    """What a timer waits for. Only the action that answers a clock stops it."""
+
+    #: verification by the grid is due
+    VERIFY = "verify"
+    #: somebody must decide on a proposal (register, merge, reject)
+    PROPOSAL = "proposal"
+    #: the case's own limit: warning share passed
+    CASE_WARNING = "case_warning"
+    #: the case's own limit is over
+    CASE_DUE = "case_due"
+    #: next rung of the ladder after a breach
+    RUNG = "rung"
+    #: the unit must sign for the case
+    SIGN = "sign"
+    #: the member asked must accept or decline
+    ACCEPT = "accept"
+    #: the secretary must confirm a recommendation
+    CONFIRM = "confirm"
+    #: the handled work must be checked
+    CHECK = "check"
+    #: a return must be adjudicated
+    RETURN = "return"
+    #: an asked extension or suspension must be answered
+    GRANT = "grant"
+    #: a suspension ends
+    SUSPENSION_END = "suspension_end"
+    #: emergency: first on-site response
+    ON_SITE = "on_site"
+    #: emergency: report upward by telephone, then in writing
+    UPWARD_PHONE = "upward_phone"
+    UPWARD_WRITTEN = "upward_written"
+    #: emergency: file afterwards
+    RETROACTIVE_FILING = "retroactive_filing"
+    #: a consultation must be convened
+    CONVENE = "convene"
+    #: a consultation must be concluded
+    CONCLUDE = "conclude"
+    #: a publicity period ends
+    PUBLICITY = "publicity"
+    #: an objection must be answered
+    OBJECTION_ANSWER = "objection_answer"
+    #: an action item's clear-off date
+    ACTION_ITEM = "action_item"
+    #: the principal must approve a whistle
+    WHISTLE_APPROVAL = "whistle_approval"
+    #: the principal must confirm an emergency whistle afterwards
+    WHISTLE_CONFIRM = "whistle_confirm"
+    #: whistle clocks, one a party: `<kind>:<org>`
+    WHISTLE_SIGN = "whistle_sign"
+    WHISTLE_ARRIVE = "whistle_arrive"
+    WHISTLE_PLAN = "whistle_plan"
+    WHISTLE_FINISH = "whistle_finish"
+    #: an objection to a whistle must be adjudicated at its level
+    WHISTLE_OBJECTION = "whistle_objection"
+    #: both sides' rating is due
+    RATING = "rating"
+    #: the villager must be asked
+    VISIT = "visit"
+    #: the closing decision is due
+    CLOSE = "close"
+    #: a closed case is evaluated, then put away
+    EVALUATE = "evaluate"
+    ARCHIVE = "archive"
+    #: a matching round of the township
+    ROUND = "round"
+    #: a parked event's patience
+    PATIENCE = "patience"
+    #: a village task needs a review, or ends
+    TASK_REVIEW = "task_review"
+    TASK_EXPIRING = "task_expiring"
+    TASK_END = "task_end"
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """One running timer of a subject.
+
+    `key` is the kind, with `:<part>` behind it where several of a kind run (one a party).
+    `generation` is the case version at which it was set, so a firing of an older one is stale.
+    """
+
+    key: str
+    generation: int
+    due_at: datetime
+    #: how the instant came about; absent for plain calendar spans
+    deadline: Deadline | None = None
+
+    @property
+    def kind(self) -> ClockKind:
+        """The kind, without the part."""
+        return ClockKind(self.key.partition(":")[0])
+
+    @property
+    def part(self) -> str:
+        """What stands behind the colon: a party, an item; empty where only one runs."""
+        return self.key.partition(":")[2]
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    """Who must act now. `role` at `org`, and the person where one is named."""
+
+    org: str
+    role: str
+    person: str = ""
+
+
+class Rung(Struct, frozen=True, kw_only=True):
+    """One rung of the ladder, climbed or skipped with a reason."""
+
+    name: str
+    at: datetime
+    skipped: str = ""
+    #: role and organisation that were told
+    told: str = ""
+
+
+class AskKind(StrEnum):
+    """What a handler can ask for."""
+
+    EXTENSION = "extension"
+    SUSPENSION = "suspension"
+    RETURN = "return"
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """Something asked that somebody else must answer."""
+
+    kind: AskKind
+    asked_by: str
+    asked_at: datetime
+    #: working days wanted, for an extension
+    working_days: int = 0
+    #: wanted end, for a suspension
+    until: datetime | None = None
+    legal_basis: str = ""
+
+
+class Sitting(Struct, frozen=True, kw_only=True):
+    """One tally: who could come, who came, how they voted, and who entered it."""
+
+    stage: str
+    eligible: int
+    present: int
+    in_favour: int
+    against: int
+    abstained: int
+    #: persons who entered it; two for it to count
+    entered_by: tuple[str, ...]
+    at: datetime
+
+
+class RollSeat(Struct, frozen=True, kw_only=True):
+    """A place on the eligibility roll as it stood when notice was given."""
+
+    stage: str
+    person: str
+    votes: bool = True
+    household: str = ""
+    struck: str = ""
+
+
+class Opinion(Struct, frozen=True, kw_only=True):
+    """What a participant said; the words are a token."""
+
+    id: str
+    person: str
+    stance: str
+    opinion: str
+    stage: str
+    at: datetime
+
+
+class Vote(Struct, frozen=True, kw_only=True):
+    """One person's vote, where the body votes by person."""
+
+    person: str
+    stance: str
+    stage: str
+    at: datetime
+
+
+class Objection(Struct, frozen=True, kw_only=True):
+    """An objection during a publicity period."""
+
+    id: str
+    at: datetime
+    answered: bool = False
+    upheld: bool = False
+    checked: bool = False
+
+
+class ActionItem(Struct, frozen=True, kw_only=True):
+    """A task from a sitting, with owner and clear-off date."""
+
+    id: str
+    owner: str
+    due_at: datetime
+    cleared_at: datetime | None = None
+    late: bool = False
+
+
+class Consultation(Struct, frozen=True, kw_only=True):
+    """One consultation of a case."""
+
+    id: str
+    kind: str
+    body: str
+    #: convening organisation
+    org: str
+    stage: str
+    opened_at: datetime
+    meets_at: datetime | None = None
+    eligible: int = 0
+    roll: tuple[RollSeat, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    sittings: tuple[Sitting, ...] = ()
+    #: stage → event id, in the order they were passed
+    passed: tuple[str, ...] = ()
+    minutes: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    items: tuple[ActionItem, ...] = ()
+    outcome: str = ""
+    outcome_reason: str = ""
+    concluded_at: datetime | None = None
+    township_attendee: str = ""
+
+
+class AssignmentState(StrEnum):
+    """Where an assignment stands."""
+
+    #: waits for the township's next matching round
+    WAITING = "waiting"
+    #: candidates are with the secretary
+    RECOMMENDED = "recommended"
+    #: a member or unit was asked
+    OFFERED = "offered"
+    #: taken
+    ACCEPTED = "accepted"
+    #: said to be done
+    HANDLED = "handled"
+    #: checked and good
+    PASSED = "passed"
+    #: ended without work: returned, reassigned, cancelled
+    ENDED = "ended"
+
+
+class CandidateOption(Struct, frozen=True, kw_only=True):
+    """A recommended candidate with the reasons, in basis points."""
+
+    assignee: str
+    kind: str
+    score: int
+    reasons: dict[str, int]
+
+
+class Assignment(Struct, frozen=True, kw_only=True):
+    """One attempt to have the work of a case done."""
+
+    id: str
+    state: AssignmentState
+    #: organisation that leads (grid, village, office, department)
+    org: str
+    #: units that help
+    helpers: tuple[str, ...] = ()
+    #: `unit` where a unit does it itself, else the kind of person or group
+    kind: str = "unit"
+    assignee: str = ""
+    second: str = ""
+    candidates: tuple[CandidateOption, ...] = ()
+    #: who said no or did not answer, in order
+    declined: tuple[str, ...] = ()
+    recused: tuple[str, ...] = ()
+    confirmed_by: str = ""
+    requested_at: datetime
+    offered_at: datetime | None = None
+    accepted_at: datetime | None = None
+    handled_at: datetime | None = None
+    handled_by: str = ""
+    checked_at: datetime | None = None
+    checked_by: str = ""
+    rework: int = 0
+    progress: int = 0
+    #: why it ended, where it ended without work
+    ended: str = ""
+
+
+class Party(Struct, frozen=True, kw_only=True):
+    """A called department on its own clocks."""
+
+    org: str
+    lead: bool
+    called_at: datetime
+    signed_at: datetime | None = None
+    arrived_at: datetime | None = None
+    planned_at: datetime | None = None
+    done_at: datetime | None = None
+    #: clock kinds that ran out unanswered
+    late: tuple[str, ...] = ()
+    #: replaced by adjudication
+    released: bool = False
+
+
+class WhistleObjection(Struct, frozen=True, kw_only=True):
+    """A department's objection and where it stands."""
+
+    by: str
+    cites: str
+    level: int
+    at: datetime
+    decided_at: datetime | None = None
+    upheld: bool = False
+
+
+class WhistleState(StrEnum):
+    """Where a whistle stands."""
+
+    #: waits for the principal
+    REQUESTED = "requested"
+    #: departments are called
+    BLOWN = "blown"
+    #: refused by the principal
+    REFUSED = "refused"
+    #: the lead finished
+    FINISHED = "finished"
+    #: ended without work (case cancelled)
+    ENDED = "ended"
+
+
+class Whistle(Struct, frozen=True, kw_only=True):
+    """One whistle of a case."""
+
+    id: str
+    kind: str
+    state: WhistleState
+    #: township that blew it
+    org: str
+    requested_by: str
+    requested_at: datetime
+    approved_by: str = ""
+    blown_at: datetime | None = None
+    #: confirmed afterwards by the principal: None not yet, else what was said
+    confirmed: bool | None = None
+    parties: tuple[Party, ...] = ()
+    objections: tuple[WhistleObjection, ...] = ()
+    finished_at: datetime | None = None
+    #: department → 0–100 by the township; and the whistle by departments
+    ratings: dict[str, int] = {}
+    whistle_ratings: dict[str, int] = {}
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """One round of asking the villager."""
+
+    id: str
+    requested_at: datetime
+    channel: str
+    attempts: int = 0
+    result: str = ""
+    contacted: bool = False
+    solved: bool | None = None
+    satisfaction: str = ""
+    visitor: str = ""
+    answered_at: datetime | None = None
+    disputed: bool = False
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """One matter, from report to archive."""
+
+    id: CaseId
+    #: counts the applied inputs; 0 is a stub
+    version: int = 0
+    state: CaseState = CaseState.STUB
+    #: number people can say on the phone: grid code, date, sequence
+    number: str = ""
+    county: str = ""
+    township: str = ""
+    village: str = ""
+    grid: str = ""
+    category: str = ""
+    #: E, U or N of the category
+    urgency: str = ""
+    tier: int = 0
+    #: 1 is worst; 0 is none
+    emergency_level: int = 0
+    mark: Mark = Mark.NONE
+    #: organisations that may know of a marked case
+    circle: tuple[str, ...] = ()
+    source: str = ""
+    #: app or partner system whose report opened it
+    origin: str = ""
+    reporter_ref: str = ""
+    #: person who filed it
+    filed_by: str = ""
+    lon: float | None = None
+    lat: float | None = None
+    evidence: int = 0
+    joint: bool = False
+    disputed: bool = False
+    public_interest: bool = False
+    occurred_at: datetime | None = None
+    reported_at: datetime | None = None
+    registered_at: datetime | None = None
+    closed_at: datetime | None = None
+    policy_version: str = ""
+    #: rule that set tier, owner and limit
+    rule: str = ""
+    #: open case this one seems to repeat, waiting for a person's decision
+    merge_candidate: str = ""
+    merged_into: str = ""
+    #: reports that were merged into this one
+    merged: tuple[str, ...] = ()
+    #: cases a person said are different matters
+    not_same: tuple[str, ...] = ()
+    owner: Owner | None = None
+    #: the case's limit, with its explanation
+    due: Deadline | None = None
+    breached_at: datetime | None = None
+    #: answered in time, heard late (offline window)
+    late_received: bool = False
+    rungs: tuple[Rung, ...] = ()
+    ask: Ask | None = None
+    extensions: int = 0
+    suspensions: int = 0
+    suspended_at: datetime | None = None
+    returns: int = 0
+    rework: int = 0
+    reopened: int = 0
+    urged: int = 0
+    supervised: str = ""
+    #: units that ever led it, in order
+    leads: tuple[str, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    consultation: Consultation | None = None
+    assignment: Assignment | None = None
+    whistle: Whistle | None = None
+    visit: Visit | None = None
+    grade: str = ""
+    #: action → who did it, for the acts that bar somebody from a later one
+    deeds: dict[str, tuple[str, ...]] = {}
+    #: imported cases: id in the other system, and rows seen
+    history_ref: str = ""
+    history_rows: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Does somebody still owe something?"""
+        return self.state not in SETTLED_STATES
+
+    def clock(self, key: str) -> Clock | None:
+        """Return the running clock of this key, or None."""
+        return next((clock for clock in self.clocks if clock.key == key), None)
+
+
+class TaskState(StrEnum):
+    """Where a village task stands."""
+
+    REQUESTED = "requested"
+    ADMITTED = "admitted"
+    TEMPORARY = "temporary"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class VillageTask(Struct, frozen=True, kw_only=True):
+    """Work a department wants villages to do."""
+
+    id: str
+    version: int = 0
+    state: TaskState = TaskState.REQUESTED
+    township: str = ""
+    title: str = ""
+    item: str = ""
+    asked_by: str = ""
+    villages: tuple[str, ...] = ()
+    legal_basis: str = ""
+    forms: int = 0
+    ledgers: int = 0
+    meetings: int = 0
+    inspections: int = 0
+    systems: tuple[str, ...] = ()
+    funding: str = ""
+    off_hours: bool = False
+    urgent: bool = False
+    listed: bool = False
+    ends_on: str = ""
+    requested_at: datetime | None = None
+    decided_at: datetime | None = None
+    policy_version: str = ""
+    clocks: tuple[Clock, ...] = ()
+
+    def clock(self, key: str) -> Clock | None:
+        """Return the running clock of this key, or None."""
+        return next((clock for clock in self.clocks if clock.key == key), None)
+
+
+class Township(Struct, frozen=True, kw_only=True):
+    """What belongs to a township as a whole: its matching round."""
+
+    id: str
+    version: int = 0
+    #: cases that wait for the next round, in the order they came
+    waiting: tuple[str, ...] = ()
+    clocks: tuple[Clock, ...] = ()

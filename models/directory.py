@@ -1,0 +1,255 @@
+"""Who is who at a moment: an immutable view of the directory as it was recorded. Pure.
+
+Valid time is in every entry (`valid_from`, `valid_to`, half open); recorded time is the revision
+of the whole view: the store loads the entries that were recorded up to a revision, so a decision
+can be replayed with exactly what was known then.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cached_property
+
+from typing import TypeVar
+
+from msgspec import Struct
+
+
+class Spell(Struct, frozen=True, kw_only=True):
+    """Something that is so from a moment on, until another (None: open end)."""
+
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+    def holds(self, on: datetime) -> bool:
+        """Is it so at `on`?"""
+        return self.valid_from <= on and (self.valid_to is None or on < self.valid_to)
+
+
+S = TypeVar("S", bound=Spell)
+
+
+class Org(Spell, frozen=True, kw_only=True):
+    """An organisation."""
+
+    id: str
+    kind: str
+    name: str
+    parent: str = ""
+    code: str = ""
+    #: for departments: key of policy's department kinds
+    department: str = ""
+    #: for Party organisations: the grid or village they belong to
+    serves: str = ""
+    grid_kind: str = ""
+    households: int = 0
+    outline: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+class Person(Spell, frozen=True, kw_only=True):
+    """A person who works in the system; the name is in the vault."""
+
+    id: str
+    identity_ref: str = ""
+    party_status: str = ""
+    skills: tuple[str, ...] = ()
+    availability: str = "available"
+    grid: str = ""
+    contact_households: int = 0
+    responsibility_area: tuple[str, ...] = ()
+
+
+class RoleHeld(Spell, frozen=True, kw_only=True):
+    """A role somebody holds at an organisation."""
+
+    person: str
+    role: str
+    org: str
+
+
+class Duty(Spell, frozen=True, kw_only=True):
+    """A shift on a duty roster."""
+
+    org: str
+    role: str
+    person: str
+
+
+class App(Spell, frozen=True, kw_only=True):
+    """An app, its key and what it may send."""
+
+    source: str
+    key_id: str
+    name: str
+    public_key: str
+    territories: tuple[str, ...] = ()
+    event_types: tuple[str, ...] = ()
+    restricted: bool = False
+
+
+class Directory:
+    """The directory at one revision. Every query names the moment it asks about."""
+
+    def __init__(
+        self,
+        *,
+        revision: int = 0,
+        orgs: Iterable[Org] = (),
+        persons: Iterable[Person] = (),
+        roles: Iterable[RoleHeld] = (),
+        duties: Iterable[Duty] = (),
+        apps: Iterable[App] = (),
+    ) -> None:
+        """Index the entries; later `valid_from` of an id wins."""
+        self.revision = revision
+        self._orgs = _by_id(orgs, "id")
+        self._persons = _by_id(persons, "id")
+        self._roles_at: dict[tuple[str, str], list[RoleHeld]] = defaultdict(list)
+        self._roles_of: dict[str, list[RoleHeld]] = defaultdict(list)
+        for role in roles:
+            self._roles_at[role.org, role.role].append(role)
+            self._roles_of[role.person].append(role)
+        self._duties: dict[tuple[str, str], list[Duty]] = defaultdict(list)
+        for duty in duties:
+            self._duties[duty.org, duty.role].append(duty)
+        self._apps = _by_id(apps, "key_id")
+
+    def org(self, org_id: str, on: datetime) -> Org | None:
+        """Return the organisation as it is at `on`, or None."""
+        return _at(self._orgs.get(org_id), on)
+
+    def person(self, person_id: str, on: datetime) -> Person | None:
+        """Return the person as known at `on`, or None."""
+        return _at(self._persons.get(person_id), on)
+
+    def app(self, key_id: str, on: datetime) -> App | None:
+        """Return the app whose key is valid at `on`, or None."""
+        return _at(self._apps.get(key_id), on)
+
+    def above(self, org_id: str, on: datetime) -> Iterator[Org]:
+        """Yield the organisation and those above it, up to the county."""
+        seen: set[str] = set()
+        org = self.org(org_id, on)
+        while org is not None and org.id not in seen:
+            seen.add(org.id)
+            yield org
+            org = self.org(org.parent, on)
+
+    def orgs(self, on: datetime, *, kind: str = "", parent: str = "") -> list[Org]:
+        """Return the organisations of a kind or under a parent at `on`, by id."""
+        return [
+            org
+            for spells in (self._orgs_by_parent.get(parent, ()) if parent else self._orgs.values())
+            if (org := _at(spells, on)) is not None
+            and (not kind or org.kind == kind)
+            and (not parent or org.parent == parent)
+        ]
+
+    def by_code(self, code: str, kind: str, on: datetime) -> Org | None:
+        """Return the organisation of `kind` that covers exactly `code` at `on`, or None."""
+        for org_id in self._ids_by_code.get((code, kind), ()):
+            org = self.org(org_id, on)
+            if org is not None and org.code == code and org.kind == kind:
+                return org
+        return None
+
+    def department(self, county: str, department: str, on: datetime) -> Org | None:
+        """Return the county's department of policy's kind `department`, or None."""
+        for org_id in self._ids_by_department.get(department, ()):
+            org = self.org(org_id, on)
+            if org is not None and org.code.startswith(county):
+                return org
+        return None
+
+    def holds(self, person: str, role: str, org: str, on: datetime) -> bool:
+        """Does the person hold the role at the organisation at `on`? Duty shifts count as roles."""
+        return any(
+            held.person == person and held.holds(on) for held in self._roles_at.get((org, role), ())
+        ) or any(
+            duty.person == person and duty.holds(on) for duty in self._duties.get((org, role), ())
+        )
+
+    def holders(self, role: str, org: str, on: datetime) -> tuple[str, ...]:
+        """Return who holds the role at the organisation at `on`, sorted; those on duty first."""
+        on_duty = [d.person for d in self._duties.get((org, role), ()) if d.holds(on)]
+        held = sorted(r.person for r in self._roles_at.get((org, role), ()) if r.holds(on))
+        return tuple(dict.fromkeys([*on_duty, *held]))
+
+    def roles_of(self, person: str, on: datetime) -> tuple[RoleHeld, ...]:
+        """Return the roles the person holds at `on`."""
+        return tuple(role for role in self._roles_of.get(person, ()) if role.holds(on))
+
+    def find_holder(self, role: str, org: str, on: datetime) -> tuple[str, tuple[str, ...]]:
+        """Go up from `org` to the first organisation where somebody holds `role`.
+
+        Returns (organisation, persons); ("", ()) where nobody up to the county does.
+        """
+        for above in self.above(org, on):
+            persons = self.holders(role, above.id, on)
+            if persons:
+                return above.id, persons
+        return "", ()
+
+    def persons(self, on: datetime) -> Iterator[Person]:
+        """Yield the persons known at `on`, by id."""
+        for person_id in sorted(self._persons):
+            person = _at(self._persons[person_id], on)
+            if person is not None:
+                yield person
+
+    def persons_of_township(self, township: str, on: datetime) -> tuple[Person, ...]:
+        """Return the persons whose home grid lies in the township, by id."""
+        ids = self._person_ids_by_township.get(township, ())
+        return tuple(p for p in (self.person(i, on) for i in ids) if p is not None)
+
+    @cached_property
+    def _person_ids_by_township(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for person_id in sorted(self._persons):
+            for township in {spell.grid[:9] for spell in self._persons[person_id]}:
+                found[township].append(person_id)
+        return found
+
+    @cached_property
+    def _orgs_by_parent(self) -> dict[str, list[list[Org]]]:
+        found: dict[str, list[list[Org]]] = defaultdict(list)
+        for spells in self._orgs.values():
+            for parent in {spell.parent for spell in spells}:
+                found[parent].append(spells)
+        return found
+
+    @cached_property
+    def _ids_by_code(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for org_id, spells in self._orgs.items():
+            for key in {(spell.code, spell.kind) for spell in spells}:
+                found[key].append(org_id)
+        return found
+
+    @cached_property
+    def _ids_by_department(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for org_id, spells in sorted(self._orgs.items()):
+            for department in {spell.department for spell in spells if spell.department}:
+                found[department].append(org_id)
+        return found
+
+
+def _by_id(entries: Iterable[S], name: str) -> dict[str, list[S]]:
+    found: dict[str, list[S]] = defaultdict(list)
+    for entry in entries:
+        found[getattr(entry, name)].append(entry)
+    for spells in found.values():
+        spells.sort(key=lambda spell: spell.valid_from)
+    return dict(sorted(found.items()))
+
+
+def _at(spells: list[S] | None, on: datetime) -> S | None:
+    """Return the last entry that began by `on`, unless it has ended."""
+    if not spells:
+        return None
+    index = bisect_right(spells, on, key=lambda spell: spell.valid_from)
+    if index == 0 or not spells[index - 1].holds(on):
+        return None
+    return spells[index - 1]
