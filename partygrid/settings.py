@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from partygrid.errors import Unavailable
+
 Positive = Annotated[int, Field(gt=0)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseSettings):
@@ -55,6 +57,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PARTYGRID_PREFECT_API_AUTH", "PREFECT_API_AUTH_STRING"),
         description="`user:password` of Prefect's API, where it asks for one.",
     )
+    kafka_port: Port = Field(default=0, description="Port of the embedded broker; 0: any free one.")
+    prefect_port: Port = Field(
+        default=0, description="Port of the embedded Prefect server; 0: any free one."
+    )
 
     # Kafka: how it is reached and laid out
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -97,7 +103,9 @@ class Settings(BaseSettings):
 
     # The doors
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP door listens on.")
-    http_port: Port = Field(default=8765, description="Port the HTTP door listens on.")
+    http_port: Port = Field(
+        default=8765, description="Port the HTTP door listens on; 0: any free one."
+    )
     public_url: str | None = Field(
         default=None, description="Address under which people reach the console, for links."
     )
@@ -141,6 +149,23 @@ class Settings(BaseSettings):
         """Child processes start in other folders, so a relative path would move with them."""
         return path and path.expanduser().absolute()
 
+    def address(self, name: str) -> str:
+        """Return the address in this field; raise `Unavailable` where none is settled."""
+        value = getattr(self, name)
+        if value is None:
+            raise Unavailable(f"No address: set PARTYGRID_{name.upper()} or run `partygrid up`.")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    def changed(self, **fields: object) -> Self:
+        """Return these settings with other values in some fields, validated."""
+        kept = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self).model_validate(kept | fields)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables from which another process reads these very settings."""
+        values = {name: _written(value) for name, value in self}
+        return {f"PARTYGRID_{name.upper()}": text for name, text in values.items() if text}
+
     @property
     def policies(self) -> Path:
         """The folder of the policy pack in force: the given one, or the one that is shipped."""
@@ -152,7 +177,17 @@ class Settings(BaseSettings):
         return self.secrets_dir or self.home / "secrets"
 
 
+def _written(value: object) -> str:
+    """Write a value as its variable reads it; nothing for None."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, timedelta):
+        return str(TypeAdapter(timedelta).dump_python(value, mode="json"))
+    return "" if value is None else str(value)
+
+
 def shipped_policies() -> Path:
     """Return the default pack: inside the installed wheel, or beside the packages in a checkout."""
     packaged = Path(__file__).parent / "_policies"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "policies"
+    beside = Path(__file__).parent.parent / "policies"
+    return (packaged if packaged.is_dir() else beside) / "default"

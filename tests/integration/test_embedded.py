@@ -5,13 +5,16 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from partygrid.embedded.child import Child, ServerDidNotStart, running
+from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
+from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
 
 
@@ -93,3 +96,22 @@ def test_a_child_that_ignores_the_polite_signal_is_killed(server_folder: Path) -
     with running(deaf) as process:
         pass
     assert process.exit_code() == -9
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_prefect_runs_on_the_embedded_postgres_and_asks_for_its_password(
+    server_folder: Path,
+) -> None:
+    store = Postgres(server_folder / "for-prefect", databases=("prefect",), durable=False)
+    server = PrefectServer(server_folder / "prefect", free_port(), store.asyncpg_url("prefect"))
+    flows = f"{server.api_url}/flows/filter"
+    with running(store.child()), running(server.child()):
+        assert httpx.post(flows, json={}).status_code == httpx.codes.UNAUTHORIZED
+        user, _, password = server.auth.partition(":")
+        assert httpx.post(flows, json={}, auth=(user, password)).json() == []
+        tables = rows(
+            store.url("prefect"), "SELECT count(*) FROM pg_tables WHERE tablename = 'flow_run'"
+        )
+        assert tables == [(1,)]
+    assert (server.folder / "auth").stat().st_mode & 0o077 == 0

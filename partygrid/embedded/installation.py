@@ -1,0 +1,111 @@
+"""How other commands find the installation that runs in a home folder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from partygrid.embedded.supervisor import Status
+from partygrid.errors import Refused, Unavailable
+from partygrid.settings import Settings
+
+FILE = "installation.json"
+LOCK = "lock"
+
+
+class AlreadyRunning(Refused):
+    """An installation already runs in this home folder."""
+
+
+class NotRunning(Unavailable):
+    """No installation runs in this home folder. Start it with `partygrid up`."""
+
+
+class Installation(BaseModel):
+    """What runs in a home folder, as its supervisor last wrote it down."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int = Field(description="The supervisor's process.")
+    database_url: str = Field(repr=False)  # may hold a password, so the file is its owner's alone
+    kafka_bootstrap: str
+    prefect_api_url: str
+    prefect_api_auth: str | None = Field(default=None, repr=False)
+    http_url: str
+    children: tuple[Status, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, children: tuple[Status, ...] = ()) -> Self:
+        """Describe this process's installation; every address must be settled."""
+        auth = settings.prefect_api_auth
+        return cls(
+            pid=os.getpid(),
+            database_url=settings.address("database_url"),
+            kafka_bootstrap=settings.address("kafka_bootstrap"),
+            prefect_api_url=settings.address("prefect_api_url"),
+            prefect_api_auth=auth.get_secret_value() if auth else None,
+            http_url=f"http://{settings.http_host}:{settings.http_port}",
+            children=children,
+        )
+
+    @classmethod
+    def read(cls, home: Path) -> Self | None:
+        """Return what runs in the home folder, or None where nothing runs."""
+        path = home / FILE
+        if not _locked(home) or not path.exists():
+            return None
+        return cls.model_validate_json(path.read_text())
+
+    def write(self, home: Path) -> None:
+        """Put the file in place whole, readable by its owner only."""
+        unfinished = home / f"{FILE}.new"
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(self.model_dump_json(indent=2))
+        unfinished.replace(home / FILE)
+
+
+def located(settings: Settings) -> Settings:
+    """Complete the settings by the addresses of what runs in their home folder.
+
+    Addresses that are given stay. Raises `NotRunning` where one is missing and nothing runs.
+    """
+    wanted = ("database_url", "kafka_bootstrap", "prefect_api_url")
+    missing = [name for name in wanted if getattr(settings, name) is None]
+    if not missing:
+        return settings
+    running = Installation.read(settings.home)
+    if running is None:
+        raise NotRunning(f"Nothing runs in {settings.home}. Start it with `partygrid up`.")
+    if "prefect_api_url" in missing:
+        missing.append("prefect_api_auth")
+    return settings.changed(**{name: getattr(running, name) for name in missing})
+
+
+@contextmanager
+def sole_owner(home: Path) -> Iterator[None]:
+    """Hold the home folder for this process; the kernel lets go of it when the process ends."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"An installation already runs in {home}.") from error
+        try:
+            yield
+        finally:
+            (home / FILE).unlink(missing_ok=True)
+
+
+def _locked(home: Path) -> bool:
+    try:
+        with (home / LOCK).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

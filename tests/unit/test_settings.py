@@ -1,0 +1,72 @@
+"""Settings: read from the environment, never printed, handed to other processes whole."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from partygrid.errors import Unavailable
+from partygrid.settings import Settings, shipped_policies
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"PARTYGRID_{name.upper()}", raising=False)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+
+
+def test_another_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Settings(
+        home=Path("/srv/partygrid"),
+        database_url=SecretStr("postgresql://user:geheim@db/partygrid"),
+        prefect_api_url="http://prefect/api",
+        partitions=12,
+        poll_wait=timedelta(milliseconds=250),
+        sms_signature="县社会工作部",
+    )
+    for name, value in given.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == given
+
+
+def test_a_secret_shows_nowhere() -> None:
+    url = "postgresql://user:geheim@db/p"
+    settings = Settings(database_url=SecretStr(url), smtp_password=SecretStr("geheim"))
+    assert "geheim" not in repr(settings) + settings.model_dump_json()
+    assert settings.address("database_url") == url
+
+
+def test_prefects_own_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://theirs/api")
+    assert Settings().prefect_api_url == "http://theirs/api"
+    monkeypatch.setenv("PARTYGRID_PREFECT_API_URL", "http://ours/api")
+    assert Settings().prefect_api_url == "http://ours/api"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("partitions", 0), ("http_port", 70000), ("kafka_security_protocol", "TLS"), ("nonsense", 1)],
+)
+def test_nonsense_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate({name: value})
+
+
+def test_changed_settings_keep_the_rest() -> None:
+    settings = Settings(partitions=12).changed(http_port=1)
+    assert (settings.partitions, settings.http_port) == (12, 1)
+    with pytest.raises(ValidationError):
+        settings.partitions = 3  # type: ignore[misc]
+
+
+def test_a_missing_address_says_how_to_give_one() -> None:
+    with pytest.raises(Unavailable, match="PARTYGRID_KAFKA_BOOTSTRAP"):
+        Settings().address("kafka_bootstrap")
+
+
+def test_relative_folders_are_settled_at_once() -> None:
+    assert Settings(home=Path("x")).home == Path.cwd() / "x"
+    assert shipped_policies().is_dir()
