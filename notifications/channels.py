@@ -4,13 +4,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from notifications.notice import NoticeKind
-
 
 class Rendered(Struct, frozen=True, kw_only=True):
     """A notice in the words of one language, in every form a channel may need."""
 
-    kind: NoticeKind
+    kind: str
     subject: str
     text: str
     html: str
