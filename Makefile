@@ -1,0 +1,70 @@
+# A fresh machine needs Python 3.11 or newer, make and pip. `make` alone prints what can be made.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+COMPILE := PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+TEMPLATES := $(wildcard web/templates notifications/templates)
+
+##@ Using it
+install: $(VENV)/.runs  ## Make .venv with the pinned packages and the command partygrid
+
+demo: install  ## Show a township at work, servers and all; EXIT=1 ends by itself
+	$(BIN)/partygrid demo $(if $(EXIT),--exit)
+
+##@ Working on it
+check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
+	$(if $(wildcard events/docs.py events/docs),$(BIN)/python -m events.docs --check)
+
+test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" some of them
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+format: $(VENV)/.develops  ## Put code and templates into the common form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(if $(TEMPLATES),$(BIN)/djlint --reformat --quiet $(TEMPLATES))
+
+docs: $(VENV)/.develops  ## Write the generated pages anew
+	$(BIN)/python -m events.docs
+
+lock: $(VENV)/.develops  ## Pin the newest packages that pyproject.toml allows
+	$(COMPILE) --upgrade -o requirements.txt pyproject.toml
+	$(COMPILE) --upgrade --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --upgrade --only-build-deps --build-deps-for wheel --build-deps-for editable \
+		-o requirements-build.txt pyproject.toml
+
+clean:  ## Remove what was built and cached, but no data and no .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+help:  ## Print this
+	@awk 'BEGIN {FS = ":.*##"} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z]+:.*##/ {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The project itself is linked into the environment, so that an edit works at once.
+$(VENV)/.runs: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
+	$(PIP) --require-hashes -r requirements-build.txt -r requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
+	$(PIP) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: install demo check test format docs lock clean help
