@@ -127,6 +127,15 @@ class Rung(Struct, frozen=True, kw_only=True):
     skipped: str = ""
     #: role and organisation that were told
     told: str = ""
+    #: clock that ran out: `case_due`, `on_site`, or a whistle clock with its party
+    limit: str = ""
+    #: what it did: remind, urge, supervise; empty outside a ladder
+    kind: str = ""
+    #: place on the ladder, counted on through the repeats of the last rung; -1 outside a ladder
+    index: int = -1
+    policy_version: str = ""
+    #: how the case stood then: tells whether somebody has acted since
+    stood: str = ""
 
 
 class AskKind(StrEnum):
@@ -312,8 +321,18 @@ class Party(Struct, frozen=True, kw_only=True):
     done_at: datetime | None = None
     #: clock kinds that ran out unanswered
     late: tuple[str, ...] = ()
+    #: of those, answered in time and heard late (offline window)
+    late_received: tuple[str, ...] = ()
     #: replaced by adjudication
     released: bool = False
+    #: when a consequence was proposed for it, and which ones a person has recorded
+    proposed: tuple[datetime, ...] = ()
+    measures: tuple[str, ...] = ()
+
+    @property
+    def counted_late(self) -> tuple[str, ...]:
+        """Clock kinds in which it really was late."""
+        return tuple(kind for kind in self.late if kind not in self.late_received)
 
 
 class WhistleObjection(Struct, frozen=True, kw_only=True):
@@ -325,6 +344,8 @@ class WhistleObjection(Struct, frozen=True, kw_only=True):
     at: datetime
     decided_at: datetime | None = None
     upheld: bool = False
+    #: upheld, rejected, no_decision, overtaken; empty while it is open
+    outcome: str = ""
 
 
 class WhistleState(StrEnum):
@@ -352,8 +373,14 @@ class Whistle(Struct, frozen=True, kw_only=True):
     org: str
     requested_by: str
     requested_at: datetime
+    #: whom the request names; the approval may name others
+    lead: str = ""
+    helpers: tuple[str, ...] = ()
     approved_by: str = ""
     blown_at: datetime | None = None
+    #: the lead's limit, and the case's own as it stood when the lead was called
+    due: Deadline | None = None
+    case_due_at: datetime | None = None
     #: confirmed afterwards by the principal: None not yet, else what was said
     confirmed: bool | None = None
     parties: tuple[Party, ...] = ()
@@ -361,6 +388,8 @@ class Whistle(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     #: department → 0–100 by the township; and the whistle by departments
     ratings: dict[str, int] = {}
+    #: department → did it solve its part, as the township says
+    solved: dict[str, bool] = {}
     whistle_ratings: dict[str, int] = {}
 
 
