@@ -28,7 +28,7 @@ class Act(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     A default is left out of the hashed form, so a new field with a default changes no old hash.
     Only "", None, () and {} may be defaults: the encoder knows a default by identity, and these
-    alone come back from a database as the same objects.
+    alone are the same objects however they came about.
     """
 
     #: what was done
@@ -87,17 +87,21 @@ class Circumstance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     offset: int | None = None
 
 
-class AuditRecord(Struct, frozen=True, kw_only=True):
-    """One record with its place and its hash."""
+class AuditRecord(Struct, frozen=True):
+    """One record with its place and its hash. Its fields are the columns of its row, in order."""
 
     shard: int
     #: gapless in the shard, from 1
     seq: int
+    #: as in the act
+    case_id: str
     #: gapless in the case, from 1; 0 where there is no case
     case_seq: int
-    act: Act
-    circumstance: Circumstance
     algorithm: str
+    #: canonical JSON of the `Act`, hashed as it stands
+    act: str
+    #: canonical JSON of the `Circumstance`
+    circumstance: str
     prev_hash: bytes
     case_prev_hash: bytes
     hash: bytes
@@ -110,6 +114,9 @@ class ChainHead(Struct, frozen=True):
     hash: bytes
 
 
+_NO_RECORD = ChainHead(0, NOTHING)
+
+
 class Chained(Struct, frozen=True):
     """Newly chained records, and the heads after them."""
 
@@ -119,9 +126,9 @@ class Chained(Struct, frozen=True):
     case_heads: dict[str, ChainHead]
 
 
-def genesis(shard: int, algorithm: str = SHA256) -> ChainHead:
-    """Return the head of a shard that has no record yet."""
-    return ChainHead(0, hash_named(algorithm)(_TAG + b"genesis:%d" % shard))
+def genesis(shard: int) -> ChainHead:
+    """Return the head of a shard that has no record yet. The same whatever hash is used later."""
+    return ChainHead(0, hash_named(SHA256)(_TAG + b"genesis:%d" % shard))
 
 
 def chain(
@@ -137,31 +144,20 @@ def chain(
     `case_heads` holds the head of every case named that has records already.
     Raises `NotCanonical` for a detail that cannot be hashed.
     """
-    digest, tag = hash_named(algorithm), _TAG + algorithm.encode() + b"\n"
     seq, prev = head.seq, head.hash
     moved: dict[str, ChainHead] = {}
     records = []
     for act, circumstance in entries:
-        case = act.case_id
-        case_seq, case_prev = 0, NOTHING
-        if case:
-            known = moved.get(case) or case_heads.get(case)
-            case_seq, case_prev = (known.seq + 1, known.hash) if known else (1, NOTHING)
-        act_hash = digest(act_bytes(act))
-        circumstance_hash = digest(circumstance_bytes(circumstance))
-        own = digest(tag + prev + case_prev + act_hash + circumstance_hash)
-        seq += 1
+        seq, case = seq + 1, act.case_id
+        before = (moved.get(case) or case_heads.get(case) or _NO_RECORD) if case else _NO_RECORD
+        case_seq = before.seq + 1 if case else 0
+        said = act_bytes(act)
+        told = circumstance_bytes(circumstance)
+        own = link_hash(said, told, prev_hash=prev, case_prev_hash=before.hash, algorithm=algorithm)
         records.append(
             AuditRecord(
-                shard=shard,
-                seq=seq,
-                case_seq=case_seq,
-                act=act,
-                circumstance=circumstance,
-                algorithm=algorithm,
-                prev_hash=prev,
-                case_prev_hash=case_prev,
-                hash=own,
+                *(shard, seq, case, case_seq, algorithm, said.decode(), told.decode()),
+                *(prev, before.hash, own),
             )
         )
         prev = own
@@ -170,25 +166,43 @@ def chain(
     return Chained(records, ChainHead(seq, prev), moved)
 
 
+def link_hash(
+    act: bytes, circumstance: bytes, *, prev_hash: bytes, case_prev_hash: bytes, algorithm: str
+) -> bytes:
+    """Return the hash that ties both halves of a record to the records before it."""
+    digest = hash_named(algorithm)
+    return digest(
+        b"%s%s\n%s%s%s%s"
+        % (
+            _TAG,
+            algorithm.encode(),
+            prev_hash,
+            case_prev_hash,
+            digest(act),
+            digest(circumstance),
+        )
+    )
+
+
 def record_hash(record: AuditRecord) -> bytes:
     """Return the hash the record should have by what stands in it.
 
-    Raises `NotCanonical`, `UnknownHash` or `HashNotHere` where none can be made.
+    Raises `UnknownHash` or `HashNotHere` where none can be made.
     """
-    digest = hash_named(record.algorithm)
-    return digest(
-        _TAG
-        + record.algorithm.encode()
-        + b"\n"
-        + record.prev_hash
-        + record.case_prev_hash
-        + digest(act_bytes(record.act))
-        + digest(circumstance_bytes(record.circumstance))
+    return link_hash(
+        record.act.encode(),
+        record.circumstance.encode(),
+        prev_hash=record.prev_hash,
+        case_prev_hash=record.case_prev_hash,
+        algorithm=record.algorithm,
     )
 
 
 def act_bytes(act: Act) -> bytes:
-    """Return the canonical JSON of an act; the same moment in another zone gives the same bytes."""
+    """Return the canonical JSON of an act; the same moment in another zone gives the same bytes.
+
+    Raises `NotCanonical` for a detail outside the small domain and for a time without its zone.
+    """
     if act.detail:
         canonical(act.detail)
     occurred = act.occurred_at
@@ -208,14 +222,18 @@ def circumstance_bytes(circumstance: Circumstance) -> bytes:
     return canonical_struct(circumstance)
 
 
-def acts_digest(acts: Iterable[Act], *, algorithm: str = SHA256) -> str:
+read_act = msgspec.json.Decoder(Act).decode
+read_circumstance = msgspec.json.Decoder(Circumstance).decode
+
+
+def acts_digest(acts: Iterable[str], *, algorithm: str = SHA256) -> str:
     """Return one hash over acts in this order: equal for two runs that decided alike.
 
     Compare case by case: the order of cases among each other may differ between runs.
     """
     digest, folded = hash_named(algorithm), NOTHING
     for act in acts:
-        folded = digest(folded + digest(act_bytes(act)))
+        folded = digest(folded + digest(act.encode()))
     return folded.hex()
 
 

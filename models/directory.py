@@ -9,7 +9,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cached_property
 
 from typing import TypeVar
 
@@ -89,31 +88,51 @@ class App(Spell, frozen=True, kw_only=True):
 
 
 class Directory:
-    """The directory at one revision. Every query names the moment it asks about."""
+    """The directory at one revision. Every query names the moment it asks about.
 
-    def __init__(
-        self,
-        *,
-        revision: int = 0,
-        orgs: Iterable[Org] = (),
-        persons: Iterable[Person] = (),
-        roles: Iterable[RoleHeld] = (),
-        duties: Iterable[Duty] = (),
-        apps: Iterable[App] = (),
-    ) -> None:
-        """Index the entries; later `valid_from` of an id wins."""
+    It is a value for whoever decides. Only the owner of a shard lets it grow (`record`), while it
+    folds changes of the directory itself; after a rollback it is loaded again.
+    """
+
+    def __init__(self, *, revision: int = 0, entries: Iterable[Spell] = ()) -> None:
+        """Take the entries in the order in which they were recorded."""
         self.revision = revision
-        self._orgs = _by_id(orgs, "id")
-        self._persons = _by_id(persons, "id")
+        self._orgs: dict[str, list[Org]] = {}
+        self._persons: dict[str, list[Person]] = {}
+        self._apps: dict[str, list[App]] = {}
         self._roles_at: dict[tuple[str, str], list[RoleHeld]] = defaultdict(list)
         self._roles_of: dict[str, list[RoleHeld]] = defaultdict(list)
-        for role in roles:
-            self._roles_at[role.org, role.role].append(role)
-            self._roles_of[role.person].append(role)
         self._duties: dict[tuple[str, str], list[Duty]] = defaultdict(list)
-        for duty in duties:
-            self._duties[duty.org, duty.role].append(duty)
-        self._apps = _by_id(apps, "key_id")
+        self._children: dict[str, set[str]] = defaultdict(set)
+        self._org_ids_by_code: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._org_ids_by_department: dict[str, set[str]] = defaultdict(set)
+        self._org_ids_by_served: dict[str, set[str]] = defaultdict(set)
+        self._person_ids_by_township: dict[str, set[str]] = defaultdict(set)
+        for entry in entries:
+            self.record(entry)
+
+    def record(self, entry: Spell) -> None:
+        """Add an entry; one with the same identity and `valid_from` replaces the earlier one."""
+        match entry:
+            case Org():
+                _insert(self._orgs.setdefault(entry.id, []), entry)
+                self._children[entry.parent].add(entry.id)
+                self._org_ids_by_code[entry.code, entry.kind].add(entry.id)
+                if entry.serves:
+                    self._org_ids_by_served[entry.serves].add(entry.id)
+                if entry.department:
+                    self._org_ids_by_department[entry.department].add(entry.id)
+            case Person():
+                _insert(self._persons.setdefault(entry.id, []), entry)
+                self._person_ids_by_township[entry.grid[:9]].add(entry.id)
+            case RoleHeld():
+                key = (entry.person, entry.role, entry.org)
+                _insert(self._roles_at[entry.org, entry.role], entry, same=key)
+                _insert(self._roles_of[entry.person], entry, same=key)
+            case Duty():
+                _insert(self._duties[entry.org, entry.role], entry, same=(entry.person,))
+            case App():
+                _insert(self._apps.setdefault(entry.key_id, []), entry)
 
     def org(self, org_id: str, on: datetime) -> Org | None:
         """Return the organisation as it is at `on`, or None."""
@@ -138,25 +157,32 @@ class Directory:
 
     def orgs(self, on: datetime, *, kind: str = "", parent: str = "") -> list[Org]:
         """Return the organisations of a kind or under a parent at `on`, by id."""
+        ids = self._children.get(parent, ()) if parent else self._orgs
+        found = (self.org(org_id, on) for org_id in sorted(ids))
         return [
             org
-            for spells in (self._orgs_by_parent.get(parent, ()) if parent else self._orgs.values())
-            if (org := _at(spells, on)) is not None
+            for org in found
+            if org is not None
             and (not kind or org.kind == kind)
             and (not parent or org.parent == parent)
         ]
 
     def by_code(self, code: str, kind: str, on: datetime) -> Org | None:
         """Return the organisation of `kind` that covers exactly `code` at `on`, or None."""
-        for org_id in self._ids_by_code.get((code, kind), ()):
+        for org_id in sorted(self._org_ids_by_code.get((code, kind), ())):
             org = self.org(org_id, on)
             if org is not None and org.code == code and org.kind == kind:
                 return org
         return None
 
+    def serving(self, org_id: str, on: datetime) -> tuple[Org, ...]:
+        """Return the Party organisations that are mapped to this territory at `on`, by id."""
+        found = (self.org(other, on) for other in sorted(self._org_ids_by_served.get(org_id, ())))
+        return tuple(org for org in found if org is not None and org.serves == org_id)
+
     def department(self, county: str, department: str, on: datetime) -> Org | None:
         """Return the county's department of policy's kind `department`, or None."""
-        for org_id in self._ids_by_department.get(department, ()):
+        for org_id in sorted(self._org_ids_by_department.get(department, ())):
             org = self.org(org_id, on)
             if org is not None and org.code.startswith(county):
                 return org
@@ -180,6 +206,10 @@ class Directory:
         """Return the roles the person holds at `on`."""
         return tuple(role for role in self._roles_of.get(person, ()) if role.holds(on))
 
+    def role_spells(self, person: str) -> tuple[RoleHeld, ...]:
+        """Return all roles ever entered for the person, past and to come."""
+        return tuple(self._roles_of.get(person, ()))
+
     def find_holder(self, role: str, org: str, on: datetime) -> tuple[str, tuple[str, ...]]:
         """Go up from `org` to the first organisation where somebody holds `role`.
 
@@ -200,49 +230,26 @@ class Directory:
 
     def persons_of_township(self, township: str, on: datetime) -> tuple[Person, ...]:
         """Return the persons whose home grid lies in the township, by id."""
-        ids = self._person_ids_by_township.get(township, ())
+        ids = sorted(self._person_ids_by_township.get(township, ()))
         return tuple(p for p in (self.person(i, on) for i in ids) if p is not None)
 
-    @cached_property
-    def _person_ids_by_township(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for person_id in sorted(self._persons):
-            for township in {spell.grid[:9] for spell in self._persons[person_id]}:
-                found[township].append(person_id)
-        return found
 
-    @cached_property
-    def _orgs_by_parent(self) -> dict[str, list[list[Org]]]:
-        found: dict[str, list[list[Org]]] = defaultdict(list)
-        for spells in self._orgs.values():
-            for parent in {spell.parent for spell in spells}:
-                found[parent].append(spells)
-        return found
-
-    @cached_property
-    def _ids_by_code(self) -> dict[tuple[str, str], list[str]]:
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for org_id, spells in self._orgs.items():
-            for key in {(spell.code, spell.kind) for spell in spells}:
-                found[key].append(org_id)
-        return found
-
-    @cached_property
-    def _ids_by_department(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for org_id, spells in sorted(self._orgs.items()):
-            for department in {spell.department for spell in spells if spell.department}:
-                found[department].append(org_id)
-        return found
+def _insert(spells: list[S], entry: S, *, same: tuple[str, ...] = ()) -> None:
+    """Put an entry in its place by `valid_from`; a correction takes the place of what it corrects."""
+    index = bisect_right(spells, entry.valid_from, key=lambda spell: spell.valid_from)
+    while index > 0 and spells[index - 1].valid_from == entry.valid_from:
+        if not same or _identity(spells[index - 1])[: len(same)] == same:
+            spells[index - 1] = entry
+            return
+        index -= 1
+    spells.insert(bisect_right(spells, entry.valid_from, key=lambda spell: spell.valid_from), entry)
 
 
-def _by_id(entries: Iterable[S], name: str) -> dict[str, list[S]]:
-    found: dict[str, list[S]] = defaultdict(list)
-    for entry in entries:
-        found[getattr(entry, name)].append(entry)
-    for spells in found.values():
-        spells.sort(key=lambda spell: spell.valid_from)
-    return dict(sorted(found.items()))
+def _identity(entry: Spell) -> tuple[str, ...]:
+    """Return what tells roles, or shifts, of one list apart."""
+    if isinstance(entry, RoleHeld):
+        return (entry.person, entry.role, entry.org)
+    return (entry.person,) if isinstance(entry, Duty) else ()
 
 
 def _at(spells: list[S] | None, on: datetime) -> S | None:

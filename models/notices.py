@@ -29,13 +29,13 @@ class ChannelName(StrEnum):
     """How a notice leaves the system. The inbox is not among them: it is the notices themselves."""
 
     #: mail, mostly for offices
-    EMAIL = "email"
+    MAIL = "mail"
     #: short message through the county's gateway
     SMS = "sms"
     #: WeCom, DingTalk, Feishu or a webhook
     CHAT = "chat"
     #: a person telephones and records it; the sender never touches it
-    CALL_BACK = "call_back"
+    CALL = "call"
 
 
 class SendState(StrEnum):
@@ -76,6 +76,10 @@ class SkipReason(StrEnum):
     NO_CHANNEL = "channel_not_configured"
     #: the address ended between spreading and sending
     ADDRESS_ENDED = "address_ended"
+    #: older than the policy finds worth sending
+    STALE = "stale"
+    #: the reporter has no phone for messages: a person calls
+    CALLED_INSTEAD = "called_instead"
     #: an operator dropped it after a restore
     DROPPED = "dropped_after_restore"
 
@@ -148,6 +152,17 @@ class NoticeSends(Table, table=True):
     changed_at: datetime
 
 
+class NoticeHolds(Table, table=True):
+    """After a restore: notices up to an instant may have been sent before, so they wait."""
+
+    __tablename__ = "notice_holds"
+
+    id: UUID = Field(primary_key=True)
+    until: datetime
+    placed_at: datetime
+    released_at: datetime | None = None
+
+
 class NoticeReads(Table, table=True):
     """Somebody opened a notice in the inbox."""
 
@@ -164,7 +179,7 @@ class ChannelAddresses(Table, table=True):
     __tablename__ = "channel_addresses"
     __table_args__ = (
         one_of("owner_kind", (AddresseeKind.PERSON, AddresseeKind.ORG)),
-        one_of("channel", (ChannelName.EMAIL, ChannelName.SMS, ChannelName.CHAT)),
+        one_of("channel", (ChannelName.MAIL, ChannelName.SMS, ChannelName.CHAT)),
         Index(
             "uq_channel_addresses_current",
             "owner_kind",

@@ -1,6 +1,7 @@
 """The append-only file of seals: an outside copy, best kept on another machine or medium."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from models.seals import NotASeal, Seal, read_seal
@@ -21,22 +22,23 @@ class SealFile:
             file.write(b"\n" * torn + seal.to_json() + b"\n")
             os.fsync(file.fileno())
 
-    def read(self) -> tuple[list[Seal], list[int]]:
-        """Return the seals, each once, in the file's order; and the numbers of unreadable lines."""
+    def lines(self) -> list[bytes]:
+        """Return what was written, a seal's JSON each, for `models.verify.OutsideCopy`.
+
+        A crash may have left a line unfinished, and the same seal may stand twice.
+        """
         if not self._path.exists():
-            return [], []
-        seals: dict[Seal, None] = {}
-        unreadable = []
-        for number, line in enumerate(self._path.read_bytes().splitlines(), start=1):
-            try:
-                seals[read_seal(line)] = None
-            except NotASeal:
-                unreadable.append(number)
-        return list(seals), unreadable
+            return []
+        return [line for line in self._path.read_bytes().split(b"\n") if line]
 
     def last(self) -> Seal | None:
         """Return the seal of the highest number, or None: where appending goes on after a crash."""
-        return max(self.read()[0], key=lambda seal: seal.number, default=None)
+        found = None
+        for line in self.lines():
+            with suppress(NotASeal):
+                seal = read_seal(line)
+                found = seal if found is None or seal.number > found.number else found
+        return found
 
 
 def _ends_with_newline(handle: int) -> bool:

@@ -83,7 +83,9 @@ def _orgs(departments: tuple[str, ...]) -> list[Org]:
         *((g, OrgKind.GRID, g[:12]) for g in GRIDS),
     ):
         orgs.append(
-            Org(id=code, kind=kind, name=f"{kind}{code}", parent=parent, code=code, valid_from=SINCE)
+            Org(
+                id=code, kind=kind, name=f"{kind}{code}", parent=parent, code=code, valid_from=SINCE
+            )
         )
     for grid in GRIDS:
         orgs.append(
@@ -180,6 +182,4 @@ def directory(departments: tuple[str, ...]) -> Directory:
             valid_from=SINCE,
         )
     ]
-    return Directory(
-        revision=1, orgs=orgs, persons=_persons(roles), roles=roles, duties=duty, apps=apps
-    )
+    return Directory(revision=1, entries=[*orgs, *_persons(roles), *roles, *duty, *apps])

@@ -21,7 +21,12 @@ class GridKind(StrEnum):
     EXCLUSIVE = "exclusive"
 
 
-@event_type("grid.directory.org_set", Topic.DIRECTORY, action="directory.set_organisation", needs_subject=False)
+@event_type(
+    "grid.directory.org_set",
+    Topic.DIRECTORY,
+    action="directory.set_organisation",
+    needs_subject=False,
+)
 class OrgSet(Payload, kw_only=True):
     """When an organisation is founded, renamed, moved or (with valid_to) dissolved."""
 
@@ -108,7 +113,9 @@ class DutyRosterSet(Payload, kw_only=True):
     shifts: tuple[Shift, ...]
 
 
-@event_type("grid.directory.app_set", Topic.DIRECTORY, action="directory.register_app", needs_subject=False)
+@event_type(
+    "grid.directory.app_set", Topic.DIRECTORY, action="directory.register_app", needs_subject=False
+)
 class AppKeySet(Payload, kw_only=True):
     """When an app and its public key are registered, rotated or (with valid_to) withdrawn."""
 

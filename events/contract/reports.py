@@ -114,9 +114,7 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot_tell"
 
 
-@event_type(
-    "grid.report.verification_requested", Topic.REPORTS, action="report.ask_verification"
-)
+@event_type("grid.report.verification_requested", Topic.REPORTS, action="report.ask_verification")
 class VerificationRequested(Payload, kw_only=True):
     """When the acceptor asks the grid to look whether it is so."""
 

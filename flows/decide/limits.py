@@ -28,9 +28,7 @@ def run_case_limit(sheet: Draft, deadline: Deadline) -> None:
     that was breached already rings no second time.
     """
     sheet.change(due=deadline)
-    warning = warning_at(
-        deadline, sheet.policy.deadlines.warning, office=sheet.facts.office
-    )
+    warning = warning_at(deadline, sheet.policy.deadlines.warning, office=sheet.facts.office)
     if warning > sheet.now:
         sheet.start_until(ClockKind.CASE_WARNING, warning, deadline=deadline)
     if sheet.case.breached_at is None:

@@ -50,7 +50,13 @@ def reach_of(case: Case) -> Reach:
 
 
 def why_not(
-    acting: Acting, action: Action, reach: Reach, *, directory: Directory, policy: Policy, on: datetime
+    acting: Acting,
+    action: Action,
+    reach: Reach,
+    *,
+    directory: Directory,
+    policy: Policy,
+    on: datetime,
 ) -> str:
     """Return the code of the reason why `acting` may not do `action`; empty where they may."""
     if acting.actor.startswith(SYSTEM_PREFIX):
@@ -77,9 +83,7 @@ def _in_circle(acting: Acting, role: Role, reach: Reach, policy: Policy) -> bool
     rule = policy.roles.roles[role]
     if reach.mark is Mark.BYPASS:
         return rule.sees_bypass
-    return (
-        rule.sees_confidential or acting.org in reach.circle or acting.actor in reach.persons
-    )
+    return rule.sees_confidential or acting.org in reach.circle or acting.actor in reach.persons
 
 
 def _covers(

@@ -154,9 +154,7 @@ def _decide_firing(
     return _applied(sheet, case)
 
 
-def _denied(
-    sheet: Draft, fate: Fate, refusal: Refusal, action: str, before: Case
-) -> Decision:
+def _denied(sheet: Draft, fate: Fate, refusal: Refusal, action: str, before: Case) -> Decision:
     """Throw away what was written; keep that it was asked, by whom, and why not."""
     audit = Audit(
         action=action,

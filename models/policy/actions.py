@@ -24,7 +24,7 @@ class Action(StrEnum):
     REPORT_REGISTER = "report.register"
     #: 不予受理 Turn down, with the reason.
     REPORT_REJECT = "report.reject"
-    #: 并案 Merge into an older case.
+    #: 并案 Merge into another case, or say that the two are different matters.
     REPORT_MERGE = "report.merge"
     #: 自行处置 Settle on the spot, with evidence of the outcome.
     REPORT_SELF_CLOSE = "report.self_close"
@@ -74,12 +74,8 @@ class Action(StrEnum):
     CONSULTATION_ACTION_ITEM_CLEAR = "consultation.action_item_clear"
 
     # grid.assignment
-    #: 派遣 Send a case to its lead, helpers and deadline.
-    ASSIGNMENT_DISPATCH = "assignment.dispatch"
-    #: 求派 Ask for a Party member or volunteer.
+    #: 派遣 Send a case to its lead, or ask for a Party member or volunteer.
     ASSIGNMENT_REQUEST = "assignment.request"
-    #: 推荐 Recommend somebody.
-    ASSIGNMENT_RECOMMEND = "assignment.recommend"
     #: 派单 Confirm the recommended member, recusal checked.
     ASSIGNMENT_CONFIRM = "assignment.confirm"
     #: 签收 Accept.
@@ -96,9 +92,9 @@ class Action(StrEnum):
     ASSIGNMENT_PROGRESS = "assignment.progress"
     #: 处理反馈 Tell that it is handled, with evidence of the outcome.
     ASSIGNMENT_HANDLE = "assignment.handle"
-    #: 核查通过 Check passed.
+    #: 核查 Record a check, passed or not.
     ASSIGNMENT_CHECK = "assignment.check"
-    #: 返工 Check failed.
+    #: 返工 Send handled work back without a new check.
     ASSIGNMENT_REWORK = "assignment.rework"
     #: 申请延期 Ask for an extension.
     ASSIGNMENT_ASK_EXTENSION = "assignment.ask_extension"
@@ -134,8 +130,6 @@ class Action(StrEnum):
     ESCALATION_PLAN = "escalation.plan"
     #: 协办办结 A helper signs its part off.
     ESCALATION_HELPER_DONE = "escalation.helper_done"
-    #: 主办代结 The lead goes on without a helper's signature, with the reason.
-    ESCALATION_HELPER_OVERRIDE = "escalation.helper_override"
     #: 哨单办结 The whistle is done.
     ESCALATION_WHISTLE_FINISH = "escalation.whistle_finish"
     #: 异议 Object to being called.
@@ -154,14 +148,10 @@ class Action(StrEnum):
     ESCALATION_RECORD_CALL = "escalation.record_call"
     #: 信息上报 Record the report upward, by phone or in writing.
     ESCALATION_REPORT_UPWARD = "escalation.report_upward"
-    #: 解除 End the emergency.
-    ESCALATION_STAND_DOWN = "escalation.stand_down"
 
     # grid.feedback
-    #: 回访 Record a visit, reached or not.
+    #: 回访 Ask the villager, and record the answer or that nobody answered.
     FEEDBACK_VISIT = "feedback.visit"
-    #: 评价 The reporter answers.
-    FEEDBACK_ANSWER = "feedback.answer"
     #: 申诉 Contest a result or a deduction.
     FEEDBACK_DISPUTE = "feedback.dispute"
     #: 重办 Reopen.
@@ -188,32 +178,18 @@ class Action(StrEnum):
     TASK_REFUSE = "task.refuse"
     #: 撤回 Withdraw.
     TASK_WITHDRAW = "task.withdraw"
-    #: 到期 A temporary admission ends.
-    TASK_EXPIRE = "task.expire"
 
     # grid.directory
-    #: Found or change an organisation.
+    #: Found, change or (with an end date) dissolve an organisation.
     DIRECTORY_SET_ORGANISATION = "directory.set_organisation"
-    #: Close an organisation.
-    DIRECTORY_END_ORGANISATION = "directory.end_organisation"
-    #: Enter or change a person.
+    #: Enter, change or (with an end date) take out a person.
     DIRECTORY_SET_PERSON = "directory.set_person"
-    #: A person leaves.
-    DIRECTORY_END_PERSON = "directory.end_person"
-    #: Give a role in an organisation from a date on.
+    #: Give a role in an organisation from a date on, or until one.
     DIRECTORY_ASSIGN_ROLE = "directory.assign_role"
-    #: End a role.
-    DIRECTORY_END_ROLE = "directory.end_role"
     #: 值班表 Enter the duty roster.
     DIRECTORY_SET_DUTY = "directory.set_duty"
-    #: Enter the roll of a body (who may vote).
-    DIRECTORY_SET_ROLL = "directory.set_roll"
-    #: Say whether one is available, and for what.
-    DIRECTORY_SET_AVAILABILITY = "directory.set_availability"
-    #: Register an app's key with its organisations and event types.
+    #: Register, rotate or (with an end date) withdraw an app's key.
     DIRECTORY_REGISTER_APP = "directory.register_app"
-    #: Withdraw an app's key.
-    DIRECTORY_REVOKE_APP = "directory.revoke_app"
 
     # No topic: asked at the doors and in the console.
     #: See cases in one's scope.

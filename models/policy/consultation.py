@@ -120,6 +120,8 @@ class Body(Part):
     """A body: who sits in it, when it is quorate, when it has said yes."""
 
     name: Name
+    #: form of consultation it sits in, a `ConsultationKind` of the event contract
+    kind: str
     rank: BodyRank
     #: any one is enough; none: no quorum is asked
     quorums: tuple[Quorum, ...] = ()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 
+from pydantic import Field
+
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.span import Name, Part
@@ -61,23 +63,23 @@ class StateRule(Part):
     terminal: bool = False
     #: who owns the next step while a case is in it
     owner: Role | None = None
+    #: the unit or member it was given to owns the next step
+    assignee_owns: bool = False
 
 
 class Transition(Part):
-    """A move: `action` leads from any of `sources` to `target`, if all guards hold.
-
-    An empty `sources` is the move that makes a case.
-    """
+    """A move: `action` leads from any of `sources` to `target`, if all guards hold."""
 
     action: Action
-    sources: tuple[CaseState, ...]
+    sources: tuple[CaseState, ...] = Field(min_length=1)
     target: CaseState
-    roles: frozenset[Role]
+    #: narrower than what the roles' rights say; empty: whoever may do the action
+    roles: frozenset[Role] = frozenset()
     guards: tuple[Guard, ...] = ()
 
 
 class Lifecycle(Part):
-    """The whole graph (lifecycle.yaml)."""
+    """The whole graph (lifecycle.yaml). Every case begins as a `STUB`."""
 
     states: Mapping[CaseState, StateRule]
     transitions: tuple[Transition, ...]
@@ -85,16 +87,16 @@ class Lifecycle(Part):
     within: Mapping[Action, frozenset[CaseState]]
 
     @cached_property
-    def _moves(self) -> Mapping[tuple[CaseState | None, Action], tuple[Transition, ...]]:
-        found: dict[tuple[CaseState | None, Action], tuple[Transition, ...]] = {}
+    def _moves(self) -> Mapping[tuple[CaseState, Action], tuple[Transition, ...]]:
+        found: dict[tuple[CaseState, Action], tuple[Transition, ...]] = {}
         for move in self.transitions:
-            for source in move.sources or (None,):
+            for source in move.sources:
                 key = (source, move.action)
                 found[key] = (*found.get(key, ()), move)
         return found
 
-    def moves(self, state: CaseState | None, action: Action) -> tuple[Transition, ...]:
-        """Return the moves that `action` may make from `state` (None: no case yet)."""
+    def moves(self, state: CaseState, action: Action) -> tuple[Transition, ...]:
+        """Return the moves that `action` may make from `state`."""
         return self._moves.get((state, action), ())
 
     @cached_property

@@ -1,0 +1,243 @@
+"""Whether a decoded event may be decided at all: signature, scope, time, place. Pure.
+
+What fails here is dead-lettered with its reason and never enters the journal. Whether the person
+may do what the event says is decided later, with the case.
+"""
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from events.codec import Decoded, Undecodable
+from events.contract.envelope import Acting, Event
+from events.contract.registry import (
+    RESTRICTED_PREFIX,
+    TYPE_OF_PAYLOAD,
+    Origin,
+    Topic,
+    plain_topic,
+)
+from events.contract.reports import HistoryRecorded, ReportFiled
+from events.signing import content_hash, signing_input
+from models.directory import App, Directory
+from models.keys import PublicKey
+from models.policy.schema import Policy
+from models.values import SYSTEM_PREFIX, DeadLetterReason
+
+#: Key ids that stand for this installation's own secret: its engine, its doors.
+ENGINE_KEY = "engine"
+DOOR_KEY = "door"
+#: CloudEvents source of what the engine makes.
+ENGINE_SOURCE = "partygrid/engine"
+
+
+class Admitted(Struct, frozen=True, kw_only=True):
+    """An event that may be decided."""
+
+    event: Event
+    #: `external` or `follow_up`
+    kind: str
+    #: the app that sent it; None for the engine's own
+    app: App | None = None
+    signature: str = ""
+
+
+class Rejected(Struct, frozen=True, kw_only=True):
+    """Why an event can never be decided as it is."""
+
+    reason: DeadLetterReason
+    detail: str
+    source: str = ""
+    event_id: str = ""
+    event_type: str = ""
+    township: str = ""
+    #: the app whose signature it bears, so that it can be told
+    app: App | None = None
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """What events are checked against."""
+
+    directory: Directory
+    policy: Policy
+    #: secret with which this installation vouches for its own events
+    own_key: bytes
+    #: in a time-lapse, app events may come from the conductor's simulated past
+    check_time: bool = True
+
+
+def vouch(own_key: bytes, attributes: dict[str, str], data: bytes) -> str:
+    """Return the installation's own mark on an event: nobody else can make engine events."""
+    return hmac.new(own_key, signing_input(attributes, data), sha256).hexdigest()
+
+
+def admit(
+    gate: Gate, read: Decoded | Undecodable, topic: str, size: int, now: datetime
+) -> Admitted | Rejected:
+    """Check everything that needs no case. Never raises for bad input."""
+    if isinstance(read, Undecodable):
+        app = _proved_sender(gate, read, now)
+        return _rejected(read, read.reason, read.detail, app)
+    if size > gate.policy.limits.event_bytes:
+        told = f"{size} bytes, at most {gate.policy.limits.event_bytes}"
+        return _rejected(read, DeadLetterReason.TOO_LARGE, told)
+    event = read.event
+    if event.key_id in (ENGINE_KEY, DOOR_KEY):
+        return _own(gate, read, topic, now)
+    app, fault = _sender(gate, read.attributes, read.data, read.signature, event.source, now)
+    if app is None:
+        return _rejected(read, fault or DeadLetterReason.UNSIGNED, event.key_id)
+    for reason, detail in (
+        _in_scope(event, app),
+        _on_topic(event, topic),
+        _plausible(gate, event, now),
+        _placed(gate, event, now),
+    ):
+        if reason is not None:
+            return _rejected(read, reason, detail, app)
+    return Admitted(event=_hashed(read, "app"), kind="external", app=app, signature=read.signature)
+
+
+_Check = tuple[DeadLetterReason | None, str]
+_PASSED: _Check = (None, "")
+
+
+def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rejected:
+    """Check an event that claims to come from the engine or from one of its doors."""
+    expected = vouch(gate.own_key, read.attributes, read.data)
+    if not hmac.compare_digest(read.signature, expected):
+        return _rejected(read, DeadLetterReason.BAD_SIGNATURE, read.event.key_id)
+    checks = [_on_topic(read.event, topic), _placed(gate, read.event, now)]
+    if read.event.key_id == DOOR_KEY:
+        checks.append(_plausible(gate, read.event, now))
+    for reason, detail in checks:
+        if reason is not None:
+            return _rejected(read, reason, detail)
+    own = read.event.key_id == ENGINE_KEY
+    return Admitted(
+        event=_hashed(read, "system" if own else "app"),
+        kind="follow_up" if own and read.event.cause else "external",
+        signature=read.signature,
+    )
+
+
+def _hashed(read: Decoded, asserted_by: str) -> Event:
+    event = read.event
+    acting = event.acting
+    by = "system" if acting.actor.startswith(SYSTEM_PREFIX) else asserted_by
+    if by == "system" and not acting.actor.startswith(SYSTEM_PREFIX):
+        by = "app"
+    return msgspec.structs.replace(
+        event,
+        acting=msgspec.structs.replace(acting, asserted_by=by),
+        content_hash=content_hash(read.attributes, read.data),
+    )
+
+
+def _proved_sender(gate: Gate, read: Undecodable, now: datetime) -> App | None:
+    """Return the app of an unreadable event, if its signature fits all the same."""
+    if not read.attributes:
+        return None
+    app, _ = _sender(gate, read.attributes, read.data, read.signature, read.source, now)
+    return app
+
+
+def _sender(
+    gate: Gate,
+    attributes: dict[str, str],
+    data: bytes,
+    signature: str,
+    source: str,
+    now: datetime,
+) -> tuple[App | None, DeadLetterReason | None]:
+    key_id = attributes.get("keyid", "")
+    if not signature or not key_id:
+        return None, DeadLetterReason.UNSIGNED
+    app = gate.directory.app(key_id, now)
+    if app is None or app.source != source:
+        return None, DeadLetterReason.UNKNOWN_KEY
+    try:
+        genuine = _public_key(app.public_key).is_genuine(
+            base64.b64decode(signature, validate=True), signing_input(attributes, data)
+        )
+    except (binascii.Error, ValueError):
+        genuine = False
+    return (app, None) if genuine else (None, DeadLetterReason.BAD_SIGNATURE)
+
+
+@lru_cache(maxsize=4096)
+def _public_key(encoded: str) -> PublicKey:
+    return PublicKey(base64.b64decode(encoded))
+
+
+def _in_scope(event: Event, app: App) -> _Check:
+    kind = TYPE_OF_PAYLOAD[type(event.data)]
+    if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
+        return DeadLetterReason.OUT_OF_SCOPE, "only the engine makes this"
+    if not any(fnmatchcase(kind.name, pattern) for pattern in app.event_types):
+        return DeadLetterReason.OUT_OF_SCOPE, kind.name
+    if not any(event.township.startswith(code[:9]) for code in app.territories):
+        return DeadLetterReason.OUT_OF_SCOPE, event.township
+    return _PASSED
+
+
+def _on_topic(event: Event, topic: str) -> _Check:
+    kind = TYPE_OF_PAYLOAD[type(event.data)]
+    if plain_topic(topic) != kind.topic:
+        return DeadLetterReason.WRONG_TOPIC, kind.topic
+    return _PASSED
+
+
+def _plausible(gate: Gate, event: Event, now: datetime) -> _Check:
+    """Refuse times far ahead or far back; imported history is as old as it is."""
+    if not gate.check_time or isinstance(event.data, HistoryRecorded):
+        return _PASSED
+    limits = gate.policy.deadlines
+    if event.time - now > limits.clock_skew:
+        return DeadLetterReason.IMPLAUSIBLE_TIME, "ahead of the engine's clock"
+    if now - event.time > limits.occurred_at_most_before:
+        return DeadLetterReason.IMPLAUSIBLE_TIME, "too long ago"
+    return _PASSED
+
+
+def _placed(gate: Gate, event: Event, now: datetime) -> _Check:
+    """Refuse a report whose grid the directory does not know, or that is another township's."""
+    if TYPE_OF_PAYLOAD[type(event.data)].topic is Topic.DIRECTORY:
+        return _PASSED
+    grid = event.data.grid if isinstance(event.data, ReportFiled | HistoryRecorded) else ""
+    if grid and not grid.startswith(event.township):
+        return DeadLetterReason.UNKNOWN_PLACE, f"{grid} is not in {event.township}"
+    code, kind = (grid[:15], "grid") if grid else (event.township, "township")
+    if len(event.township) == 6:
+        kind, code = "county", event.township
+    if gate.directory.by_code(code, kind, now) is None:
+        return DeadLetterReason.UNKNOWN_PLACE, code
+    return _PASSED
+
+
+def _rejected(
+    read: Decoded | Undecodable, reason: DeadLetterReason, detail: str, app: App | None = None
+) -> Rejected:
+    known = read if isinstance(read, Undecodable) else None
+    event = read.event if isinstance(read, Decoded) else None
+    return Rejected(
+        reason=reason,
+        detail=detail[:500],
+        source=event.source if event else known.source if known else "",
+        event_id=event.id if event else known.event_id if known else "",
+        event_type=event.type if event else known.event_type if known else "",
+        township=event.township if event else known.township if known else "",
+        app=app,
+    )
+
+
+def is_restricted(topic: str) -> bool:
+    """Is it the twin on which marked cases travel?"""
+    return topic.startswith(RESTRICTED_PREFIX)

@@ -1,0 +1,221 @@
+"""Cases and what hangs on them, read and written in bulk: the queries of the hot path."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import sql
+
+from models.audit_chain import NOTHING, ChainHead
+from models.case import (
+    Assignment,
+    AssignmentState,
+    Case,
+    Consultation,
+    Township,
+    VillageTask,
+    Visit,
+    Whistle,
+)
+from models.cases import (
+    Assignments,
+    Cases,
+    Consultations,
+    Townships,
+    VillageTasks,
+    Visits,
+    Whistles,
+)
+from models.rows import RowMap
+from models.values import SETTLED_STATES
+
+Cursor = psycopg.Cursor[Any]
+
+CASES = RowMap(Cases, Case)
+TASKS = RowMap(VillageTasks, VillageTask)
+TOWNSHIPS = RowMap(Townships, Township)
+#: field of the case → table of what hangs there
+CHILDREN: dict[str, RowMap] = {
+    "consultation": RowMap(Consultations, Consultation),
+    "assignment": RowMap(Assignments, Assignment),
+    "whistle": RowMap(Whistles, Whistle),
+    "visit": RowMap(Visits, Visit),
+}
+
+
+class Stored(Struct, frozen=True):
+    """A case as it stands in the database, with the head of its audit chain."""
+
+    case: Case
+    head: ChainHead | None = None
+
+
+def load_cases(cursor: Cursor, ids: Iterable[str]) -> dict[str, Stored]:
+    """Return the known cases among `ids`, whole."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = sql.SQL(
+        "SELECT consultation_id::text, assignment_id::text, whistle_id::text, visit_id::text,"
+        " audit_seq, audit_hash, {} FROM cases WHERE id = ANY(%s::uuid[])"
+    ).format(CASES.select_list)
+    rows = cursor.execute(query, (wanted,)).fetchall()
+    children = {
+        name: _load_children(cursor, table, [row[at] for row in rows if row[at]])
+        for at, (name, table) in enumerate(CHILDREN.items())
+    }
+    found = {}
+    for row in rows:
+        hung = {name: children[name][row[at]] for at, name in enumerate(CHILDREN) if row[at]}
+        case = CASES.snapshot(row[6:], **hung)
+        head = ChainHead(row[4], bytes.fromhex(row[5])) if row[4] else None
+        found[case.id] = Stored(case, head)
+    return found
+
+
+def _load_children(cursor: Cursor, table: RowMap, ids: list[str]) -> dict[str, Any]:
+    if not ids:
+        return {}
+    query = table.select + sql.SQL(" WHERE id = ANY(%s::uuid[])")
+    rows = cursor.execute(query, (ids,)).fetchall()
+    return {row[0]: table.snapshot(row) for row in rows}
+
+
+def save_cases(
+    cursor: Cursor,
+    changes: Sequence[tuple[Case | None, Case]],
+    *,
+    shard: int,
+    heads: dict[str, ChainHead],
+) -> None:
+    """Write cases as (before, after), and those of their parts that changed."""
+    CASES.upsert(cursor, [_case_row(after, shard, heads) for _, after in changes])
+    for name, table in CHILDREN.items():
+        rows = []
+        for before, after in changes:
+            old, new = getattr(before, name, None), getattr(after, name)
+            if old is not None and (new is None or new.id != old.id):
+                rows.append(table.values(_superseded(old), case_id=after.id, shard=shard))
+            if new is not None and new is not old:
+                rows.append(table.values(new, case_id=after.id, shard=shard))
+        table.upsert(cursor, rows)
+
+
+def _superseded(old: Any) -> Any:
+    """Return a part that another took the place of: an assignment does not stay open behind it."""
+    if isinstance(old, Assignment) and old.state not in (
+        AssignmentState.PASSED,
+        AssignmentState.ENDED,
+    ):
+        return replace(old, state=AssignmentState.ENDED, ended="superseded")
+    return old
+
+
+def _case_row(case: Case, shard: int, heads: dict[str, ChainHead]) -> dict[str, Any]:
+    head = heads.get(case.id) or ChainHead(0, NOTHING)
+    hung = {
+        f"{name}_id": part.id if (part := getattr(case, name)) is not None else None
+        for name in CHILDREN
+    }
+    return CASES.values(case, shard=shard, audit_seq=head.seq, audit_hash=head.hash.hex(), **hung)
+
+
+def load_tasks(
+    cursor: Cursor, ids: Iterable[str]
+) -> dict[str, tuple[VillageTask, ChainHead | None]]:
+    """Return the known village tasks among `ids`, with the heads of their audit chains."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = sql.SQL(
+        "SELECT audit_seq, audit_hash, {} FROM village_tasks WHERE id = ANY(%s::uuid[])"
+    ).format(TASKS.select_list)
+    found = {}
+    for row in cursor.execute(query, (wanted,)).fetchall():
+        head = ChainHead(row[0], bytes.fromhex(row[1])) if row[0] else None
+        found[row[2]] = (TASKS.snapshot(row[2:]), head)
+    return found
+
+
+def save_tasks(
+    cursor: Cursor, tasks: Iterable[VillageTask], *, shard: int, heads: dict[str, ChainHead]
+) -> None:
+    """Write village tasks."""
+    rows = []
+    for task in tasks:
+        head = heads.get(task.id) or ChainHead(0, NOTHING)
+        rows.append(TASKS.values(task, shard=shard, audit_seq=head.seq, audit_hash=head.hash.hex()))
+    TASKS.upsert(cursor, rows)
+
+
+def load_townships(cursor: Cursor, ids: Iterable[str]) -> dict[str, Township]:
+    """Return the known townships among `ids`."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    query = TOWNSHIPS.select + sql.SQL(" WHERE id = ANY(%s)")
+    return {row[0]: TOWNSHIPS.snapshot(row) for row in cursor.execute(query, (wanted,)).fetchall()}
+
+
+def save_townships(cursor: Cursor, townships: Iterable[Township], *, shard: int) -> None:
+    """Write townships."""
+    TOWNSHIPS.upsert(cursor, [TOWNSHIPS.values(township, shard=shard) for township in townships])
+
+
+def load_neighbours(
+    cursor: Cursor, wanted: Iterable[tuple[str, str, datetime]]
+) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
+    """Return open, unmarked cases by (township, category) that were reported since a moment.
+
+    Rows: id, number, grid, category, lon, lat, reported_at.
+    """
+    since = {}
+    for township, category, moment in wanted:
+        key = (township, category)
+        since[key] = min(moment, since.get(key, moment))
+    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {key: [] for key in since}
+    if not since:
+        return found
+    rows = cursor.execute(
+        "SELECT c.id::text, c.number, c.grid, c.category, c.lon, c.lat, c.reported_at, c.township"
+        " FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS w (township, category, since)"
+        " JOIN cases c ON c.township = w.township AND c.category = w.category"
+        " AND c.reported_at >= w.since"
+        " WHERE c.mark = 'none' AND c.version > 0 AND c.state <> ALL(%s)"
+        " ORDER BY c.reported_at, c.id",
+        (
+            [township for township, _ in since],
+            [category for _, category in since],
+            list(since.values()),
+            _SETTLED,
+        ),
+    ).fetchall()
+    for row in rows:
+        found[row[7], row[3]].append(row[:7])
+    return found
+
+
+_SETTLED = sorted(SETTLED_STATES)
+
+
+def load_work(
+    cursor: Cursor, shard: int, township: str, since: datetime
+) -> list[tuple[str, int, int, datetime | None]]:
+    """Return what people of a township have on the desk.
+
+    Rows: person, open tasks, tasks offered since `since`, last offered at.
+    """
+    return cursor.execute(
+        "SELECT person, count(*) FILTER (WHERE is_open),"
+        " count(*) FILTER (WHERE offered_at >= %(since)s), max(offered_at) FROM ("
+        "  SELECT unnest(ARRAY[a.assignee, a.second]) AS person, a.offered_at,"
+        "   a.state IN ('offered', 'accepted') AND c.assignment_id = a.id AS is_open"
+        "  FROM assignments a JOIN cases c ON c.id = a.case_id"
+        "  WHERE a.shard = %(shard)s AND c.township = %(township)s AND a.kind <> 'unit'"
+        "   AND (a.offered_at >= %(since)s OR a.state IN ('offered', 'accepted'))"
+        " ) AS work WHERE person <> '' GROUP BY person ORDER BY person",
+        {"since": since, "shard": shard, "township": township},
+    ).fetchall()

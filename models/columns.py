@@ -1,0 +1,57 @@
+"""Column kinds the tables share, so that each table says what it holds and not how."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlmodel import Field
+
+
+def uuid_key() -> Any:
+    """Return a UUID primary key, spoken as text."""
+    return Field(sa_type=UUID(as_uuid=False), primary_key=True)  # type: ignore[call-overload]
+
+
+def uuid_ref(*, nullable: bool = False, index: bool = False) -> Any:
+    """Return a UUID that names something else, spoken as text."""
+    default = {"default": None} if nullable else {}
+    return Field(sa_type=UUID(as_uuid=False), nullable=nullable, index=index, **default)  # type: ignore[call-overload]
+
+
+def json(default: str = "null") -> Any:
+    """Return a JSONB column for a nested part of a snapshot."""
+    return Field(  # type: ignore[call-overload]
+        sa_type=JSONB(none_as_null=True),
+        nullable=True,
+        sa_column_kwargs={"server_default": f"{default}"} if default != "null" else {},
+        default=None,
+    )
+
+
+def moment(*, nullable: bool = False, index: bool = False, primary_key: bool = False) -> Any:
+    """Return an instant with its zone."""
+    default = {"default": None} if nullable else {}
+    return Field(  # type: ignore[call-overload]
+        sa_type=DateTime(timezone=True),
+        nullable=nullable,
+        index=index,
+        primary_key=primary_key,
+        **default,
+    )
+
+
+def big(*, primary_key: bool = False, default: int | None = None) -> Any:
+    """Return a 64-bit whole number."""
+    given = {} if default is None else {"default": default}
+    return Field(sa_type=BigInteger, primary_key=primary_key, nullable=False, **given)  # type: ignore[call-overload]
+
+
+def words() -> Any:
+    """Return a text of any length."""
+    return Field(sa_type=Text, default="", nullable=False)  # type: ignore[call-overload]
+
+
+def binary(*, nullable: bool = False) -> Any:
+    """Return bytes."""
+    default = {"default": None} if nullable else {}
+    return Field(sa_type=LargeBinary, nullable=nullable, **default)  # type: ignore[call-overload]

@@ -1,0 +1,245 @@
+"""What proves the order of things: journal, records, outcomes, parked, dead letters, outbox, timers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+
+from models.audit_chain import AuditRecord, act_bytes, circumstance_bytes
+from models.audit_rows import AuditRows
+from models.case import Clock
+from models.cases import FreeTexts
+from models.notices import Notices
+from models.rows import RowMap, to_json
+from models.shards import DeadLetters, Journal, Outbox, Outcomes, Parked, Records, Timers
+
+Cursor = psycopg.Cursor[Any]
+Row = dict[str, Any]
+
+JOURNAL = RowMap(Journal)
+RECORDS = RowMap(Records)
+OUTCOMES = RowMap(Outcomes)
+PARKED = RowMap(Parked)
+DEAD_LETTERS = RowMap(DeadLetters)
+OUTBOX = RowMap(Outbox)
+TIMERS = RowMap(Timers)
+AUDIT = RowMap(AuditRows)
+TEXTS = RowMap(FreeTexts)
+NOTICES = RowMap(Notices)
+
+
+class DueTimer(Struct, frozen=True, kw_only=True):
+    """A timer whose time has come."""
+
+    subject: str
+    subject_kind: str
+    township: str
+    clock: Clock
+    set_at: datetime | None = None
+    wave: int = 0
+
+
+def known_hashes(
+    cursor: Cursor, identities: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """Return the content hash of those of (source, event id) that were decided before."""
+    if not identities:
+        return {}
+    rows = cursor.execute(
+        "SELECT j.source, j.event_id, j.content_hash"
+        " FROM unnest(%s::text[], %s::text[]) AS w (source, event_id)"
+        " JOIN journal j ON j.source = w.source AND j.event_id = w.event_id",
+        ([source for source, _ in identities], [event_id for _, event_id in identities]),
+    ).fetchall()
+    return {(source, event_id): content for source, event_id, content in rows}
+
+
+def append_journal(cursor: Cursor, rows: Sequence[Row]) -> None:
+    """Append journal entries. A second owner's entry under the same identity raises."""
+    JOURNAL.copy(cursor, rows)
+
+
+def load_numbers(cursor: Cursor, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the last case number given by (grid, day)."""
+    wanted = sorted(set(keys))
+    rows = cursor.execute(
+        "SELECT n.grid, n.day, n.last FROM unnest(%s::text[], %s::text[]) AS w (grid, day)"
+        " JOIN case_numbers n ON n.grid = w.grid AND n.day = w.day",
+        ([grid for grid, _ in wanted], [day for _, day in wanted]),
+    ).fetchall()
+    return {(grid, day): last for grid, day, last in rows}
+
+
+def save_numbers(cursor: Cursor, shard: int, numbers: dict[tuple[str, str], int]) -> None:
+    """Write the last case numbers."""
+    if numbers:
+        cursor.execute(
+            "INSERT INTO case_numbers (grid, day, shard, last)"
+            " SELECT grid, day, %s, last FROM unnest(%s::text[], %s::text[], %s::int[])"
+            " AS n (grid, day, last) ON CONFLICT (grid, day) DO UPDATE SET last = excluded.last",
+            (
+                shard,
+                [grid for grid, _ in numbers],
+                [day for _, day in numbers],
+                list(numbers.values()),
+            ),
+        )
+
+
+class ParkedEvent(Struct, kw_only=True):
+    """An event that waits."""
+
+    id: str
+    seq: int
+    case_id: str
+    source: str
+    event_id: str
+    body: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+def load_parked(
+    cursor: Cursor, shard: int, case_ids: Iterable[str]
+) -> dict[str, list[ParkedEvent]]:
+    """Return what waits for these cases, in the order it came."""
+    found: dict[str, list[ParkedEvent]] = {}
+    rows = cursor.execute(
+        "SELECT id::text, seq, case_id::text, source, event_id, body, topic_id, partition,"
+        ' "offset" FROM parked WHERE shard = %s AND case_id = ANY(%s::uuid[])'
+        " ORDER BY case_id, seq",
+        (shard, sorted(set(case_ids))),
+    ).fetchall()
+    for row in rows:
+        parked = ParkedEvent(
+            id=row[0],
+            seq=row[1],
+            case_id=row[2],
+            source=row[3],
+            event_id=row[4],
+            body=row[5],
+            topic_id=row[6],
+            partition=row[7],
+            offset=row[8],
+        )
+        found.setdefault(parked.case_id, []).append(parked)
+    return found
+
+
+def load_parked_by_id(cursor: Cursor, ids: Sequence[str]) -> dict[str, ParkedEvent]:
+    """Return waiting events by their own ids."""
+    rows = cursor.execute(
+        "SELECT id::text, seq, case_id::text, source, event_id, body, topic_id, partition,"
+        ' "offset" FROM parked WHERE id = ANY(%s::uuid[])',
+        (list(ids),),
+    ).fetchall()
+    return {
+        row[0]: ParkedEvent(
+            id=row[0],
+            seq=row[1],
+            case_id=row[2],
+            source=row[3],
+            event_id=row[4],
+            body=row[5],
+            topic_id=row[6],
+            partition=row[7],
+            offset=row[8],
+        )
+        for row in rows
+    }
+
+
+def remove_parked(cursor: Cursor, ids: Sequence[str]) -> None:
+    """Take events out that wait no longer."""
+    if ids:
+        cursor.execute("DELETE FROM parked WHERE id = ANY(%s::uuid[])", (list(ids),))
+
+
+def change_fates(cursor: Cursor, rows: Sequence[tuple[str, int, int, str, str]]) -> None:
+    """Bring (topic id, partition, offset) to another fate and reason: it was parked before."""
+    if rows:
+        cursor.execute(
+            "UPDATE records r SET fate = c.fate, reason = c.reason FROM unnest(%s::text[],"
+            ' %s::int[], %s::bigint[], %s::text[], %s::text[]) AS c (topic_id, partition, "offset",'
+            " fate, reason) WHERE r.topic_id = c.topic_id AND r.partition = c.partition"
+            ' AND r."offset" = c."offset"',
+            tuple(list(column) for column in zip(*rows, strict=True)),
+        )
+
+
+def due_timers(cursor: Cursor, shard: int, until: datetime, limit: int) -> list[DueTimer]:
+    """Return timers of the shard that are due by `until`, the longest due first."""
+    rows = cursor.execute(
+        "SELECT subject, subject_kind, township, key, generation, due_at, set_at, wave"
+        " FROM timers WHERE shard = %s AND due_at <= %s ORDER BY due_at, subject, key LIMIT %s",
+        (shard, until, limit),
+    ).fetchall()
+    return [
+        DueTimer(
+            subject=row[0],
+            subject_kind=row[1],
+            township=row[2],
+            clock=Clock(key=row[3], generation=row[4], due_at=row[5]),
+            set_at=row[6],
+            wave=row[7],
+        )
+        for row in rows
+    ]
+
+
+def next_due(cursor: Cursor, shards: Sequence[int] | None = None) -> datetime | None:
+    """Return when the next timer is due, of these shards or of all."""
+    if shards is None:
+        row = cursor.execute("SELECT min(due_at) FROM timers").fetchone()
+    else:
+        row = cursor.execute(
+            "SELECT min(due_at) FROM timers WHERE shard = ANY(%s)", (list(shards),)
+        ).fetchone()
+    return row[0] if row else None
+
+
+def save_timers(cursor: Cursor, stopped: Sequence[tuple[str, str]], running: Sequence[Row]) -> None:
+    """Remove stopped timers (subject, key) and write running ones."""
+    if stopped:
+        cursor.execute(
+            "DELETE FROM timers t USING unnest(%s::text[], %s::text[]) AS s (subject, key)"
+            " WHERE t.subject = s.subject AND t.key = s.key",
+            ([subject for subject, _ in stopped], [key for _, key in stopped]),
+        )
+    TIMERS.upsert(cursor, running)
+
+
+def append_audit(cursor: Cursor, records: Iterable[AuditRecord]) -> None:
+    """Append chained audit records."""
+    AUDIT.copy(
+        cursor,
+        (
+            {
+                "shard": record.shard,
+                "seq": record.seq,
+                "case_id": record.act.case_id,
+                "case_seq": record.case_seq,
+                "algorithm": record.algorithm,
+                "act": act_bytes(record.act).decode(),
+                "circumstance": circumstance_bytes(record.circumstance).decode(),
+                "prev_hash": record.prev_hash,
+                "case_prev_hash": record.case_prev_hash,
+                "hash": record.hash,
+            }
+            for record in records
+        ),
+    )
+
+
+def append_notices(cursor: Cursor, rows: Iterable[Row]) -> None:
+    """Write notices; the sender spreads them over the channels later."""
+    unset = {name: None for name in NOTICES.columns}
+    NOTICES.insert_new(cursor, [{**unset, **row, "params": to_json(row["params"])} for row in rows])
+
+
+def append_texts(cursor: Cursor, rows: Sequence[Row]) -> None:
+    """Keep words where they can be erased; the same words of the same event once."""
+    TEXTS.insert_new(cursor, rows)

@@ -1,0 +1,138 @@
+"""Packs from a folder: YAML read, laid over what they extend, checked whole, all faults at once."""
+
+import hashlib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+import rfc8785
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.policy.faults import PolicyFault, PolicyInvalid
+from models.policy.references import dangling
+from models.policy.schema import Policy
+from models.policy.yaml_tree import Mark, Tree, lay_over, place_of, read_tree
+from models.policy.yaml_tree import Path as Keys
+
+#: One YAML file a field of `Policy`, of the same name.
+SECTIONS = tuple(name for name in Policy.model_fields if name != "version")
+#: Largest file that is read, in bytes.
+_LARGEST = 2_000_000
+_DIGITS = 12
+
+
+def default_pack_folder() -> Path:
+    """Return the folder of the default pack: in the repository, or in the installed wheel."""
+    root = Path(__file__).resolve().parents[2]
+    installed = root / "partygrid" / "_policies" / "default"
+    return installed if installed.is_dir() else root / "policies" / "default"
+
+
+def load_policy(folder: Path) -> Policy:
+    """Return the pack in `folder`, laid over the one it extends.
+
+    Raises PolicyInvalid with every fault that was found, not only the first.
+    """
+    tree = _gathered(folder, ())
+    if tree.faults:
+        raise PolicyInvalid(tree.faults)
+    assert isinstance(tree.value, dict)
+    try:
+        policy = Policy.model_validate({**tree.value, "version": "unnamed"})
+    except ValidationError as error:
+        raise PolicyInvalid([_told(detail, tree) for detail in error.errors()]) from None
+    faults = [_at(path, message, tree.places) for path, message in dangling(policy)]
+    if faults:
+        raise PolicyInvalid(faults)
+    return policy.model_copy(update={"version": _version(policy)})
+
+
+def _version(policy: Policy) -> str:
+    content = rfc8785.dumps(policy.model_dump(mode="json", exclude={"version"}))
+    return f"{policy.pack.version}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}"
+
+
+def _gathered(folder: Path, above: tuple[Path, ...]) -> Tree:
+    """Read a folder and what it extends into one tree."""
+    folder = folder.resolve()
+    own = _read_folder(folder)
+    if not isinstance(own.value, dict) or "extends" not in own.value.get("pack", {}):
+        return own
+    extends = str(own.value["pack"].pop("extends"))
+    lower_folder = _extended(folder, extends)
+    if lower_folder in (folder, *above) or not lower_folder.is_dir():
+        message = f"no pack called {extends!r}: name a folder beside this one, or `default`"
+        return Tree(None, {}, [*own.faults, _at(("pack", "extends"), message, own.places)])
+    lower = _gathered(lower_folder, (*above, folder))
+    value = lay_over(lower.value, own.value)
+    return Tree(value, {**lower.places, **own.places}, [*lower.faults, *own.faults])
+
+
+def _extended(folder: Path, name: str) -> Path:
+    beside = (folder.parent / name).resolve()
+    return beside if beside.is_dir() or name != "default" else default_pack_folder()
+
+
+def _read_folder(folder: Path) -> Tree:
+    if not folder.is_dir():
+        fault = PolicyFault(file=str(folder), line=0, field="", message="there is no such folder")
+        return Tree(None, {}, [fault])
+    files = sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
+    trees = {path: _read_file(path) for path in files}
+    places: dict[Keys, Mark] = {(): Mark(str(folder), 0)}
+    value: dict[str, object] = {}
+    faults: list[PolicyFault] = []
+    for path, tree in trees.items():
+        value[path.stem] = tree.value
+        places |= tree.places
+        faults += tree.faults
+    return Tree(value, places, faults)
+
+
+def _read_file(path: Path) -> Tree:
+    def refused(message: str) -> Tree:
+        fault = PolicyFault(file=str(path), line=0, field=path.stem, message=message)
+        return Tree(None, {}, [fault])
+
+    if path.stem not in SECTIONS:
+        return refused(f"no part of a pack has this name{_meant(path.stem, SECTIONS)}")
+    if path.stat().st_size > _LARGEST:
+        return refused(f"larger than {_LARGEST} bytes")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return refused("not UTF-8; save it as UTF-8")
+    tree = read_tree(text, file=str(path), root=(path.stem,))
+    if not tree.faults and not isinstance(tree.value, dict):
+        return refused("must hold keys and values")
+    return tree
+
+
+def _told(detail: ErrorDetails, tree: Tree) -> PolicyFault:
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    match detail["type"]:
+        case "extra_forbidden":
+            fields = _fields_at(path[:-1])
+            message = f"no such field{_meant(str(path[-1]), fields)}"
+        case "missing":
+            message = "is missing"
+        case "value_error":
+            message = detail["msg"].removeprefix("Value error, ")
+        case "time_parsing" | "time_type":
+            message = 'not a time of day; write it in quotes: "08:00"'
+        case _:
+            message = detail["msg"]
+    return _at(path, message, tree.places)
+
+
+def _at(path: Keys, message: str, places: Mapping[Keys, Mark]) -> PolicyFault:
+    mark = place_of(path, places)
+    return PolicyFault(
+        file=mark.file, line=mark.line, field=".".join(map(str, path)), message=message
+    )
+
+
+def _meant(word: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"

@@ -1,0 +1,178 @@
+"""Rows to snapshots and back, by name: a column holds the field of the same name.
+
+Scalars go as they are; everything nested is JSON. Bulk writes take one array a column, so that a
+batch is one statement whatever its size.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from datetime import datetime
+from functools import cached_property
+from typing import Any, get_type_hints
+
+import msgspec
+import psycopg
+from psycopg import sql
+from sqlalchemy import Column
+from sqlalchemy import Table as SqlTable
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+
+from models.table import Table
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def to_json(value: Any) -> str | None:
+    """Return the JSON text of a nested value; None stays None."""
+    return None if value is None else _encode(value).decode()
+
+
+class RowMap:
+    """Moves snapshots of one struct type in and out of one table."""
+
+    def __init__(self, table: type[Table], struct: type[msgspec.Struct] | None = None) -> None:
+        """Match the table's columns with the struct's fields by name."""
+        self.table: SqlTable = table.__table__  # type: ignore[attr-defined]
+        self.name: str = self.table.name
+        self.columns: tuple[str, ...] = tuple(
+            column.name
+            for column in self.table.columns
+            if not (column.primary_key and column.autoincrement is True)
+        )
+        self.struct = struct
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """PostgreSQL type of each column, as casts write it."""
+        return {column.name: _cast(column) for column in self.table.columns}
+
+    @cached_property
+    def json_columns(self) -> frozenset[str]:
+        """Columns that hold JSON."""
+        return frozenset(c.name for c in self.table.columns if isinstance(c.type, JSONB))
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """Primary key columns."""
+        return tuple(column.name for column in self.table.primary_key.columns)
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Fields of the struct that have a column."""
+        assert self.struct is not None
+        return tuple(f for f in self.struct.__struct_fields__ if f in self.table.columns)
+
+    @cached_property
+    def _readers(self) -> dict[str, Callable[[Any], Any]]:
+        """How a column's value becomes the field's: JSON is decoded, text becomes its enum."""
+        assert self.struct is not None
+        readers: dict[str, Callable[[Any], Any]] = {}
+        for name, hint in get_type_hints(self.struct).items():
+            if name in self.json_columns:
+                readers[name] = msgspec.json.Decoder(hint).decode
+            elif isinstance(hint, type) and issubclass(hint, StrEnum):
+                readers[name] = hint
+        return readers
+
+    def values(self, snapshot: Any, **extra: Any) -> dict[str, Any]:
+        """Return the snapshot as a row, with `extra` columns."""
+        row = {
+            name: to_json(value) if name in self.json_columns else _plain(value)
+            for name in self.fields
+            for value in (getattr(snapshot, name),)
+        }
+        return {**row, **extra}
+
+    @cached_property
+    def select(self) -> sql.Composed:
+        """`SELECT` of the struct's fields: JSON as text, UUIDs as text."""
+        return sql.SQL("SELECT {} FROM {}").format(self.select_list, sql.Identifier(self.name))
+
+    @cached_property
+    def select_list(self) -> sql.Composed:
+        """The struct's fields as a select list."""
+        return sql.SQL(", ").join(self._selected(name) for name in self.fields)
+
+    def _selected(self, name: str) -> sql.Composable:
+        if name in self.json_columns or self.types[name] == "uuid":
+            return sql.SQL("{}::text").format(sql.Identifier(name))
+        return sql.Identifier(name)
+
+    def snapshot(self, row: Sequence[Any], **extra: Any) -> Any:
+        """Return the snapshot of a row read with `select`."""
+        assert self.struct is not None
+        known = {}
+        for name, value in zip(self.fields, row, strict=False):
+            if value is None:
+                continue
+            reader = self._readers.get(name)
+            known[name] = reader(value) if reader is not None else value
+        return self.struct(**known, **extra)
+
+    @cached_property
+    def _upsert(self) -> sql.Composed:
+        return self._insert(sql.SQL("DO UPDATE SET {}").format(self._assignments))
+
+    @cached_property
+    def _assignments(self) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name))
+            for name in self.columns
+            if name not in self.key
+        )
+
+    @cached_property
+    def _insert_new(self) -> sql.Composed:
+        return self._insert(sql.SQL("DO NOTHING"))
+
+    def _insert(self, on_conflict: sql.Composable) -> sql.Composed:
+        return sql.SQL(
+            "INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays})"
+            " ON CONFLICT ({key}) {action}"
+        ).format(
+            table=sql.Identifier(self.name),
+            columns=sql.SQL(", ").join(map(sql.Identifier, self.columns)),
+            arrays=sql.SQL(", ").join(
+                sql.SQL("%s::{}[]").format(sql.SQL(self.types[name]))  # type: ignore[arg-type]
+                for name in self.columns
+            ),
+            key=sql.SQL(", ").join(map(sql.Identifier, self.key)),
+            action=on_conflict,
+        )
+
+    def upsert(self, cursor: psycopg.Cursor[Any], rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows; one with a known key replaces what was there."""
+        if rows:
+            cursor.execute(self._upsert, self._arrays(rows))
+
+    def insert_new(self, cursor: psycopg.Cursor[Any], rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows; one with a known key is left as it was."""
+        if rows:
+            cursor.execute(self._insert_new, self._arrays(rows))
+
+    def _arrays(self, rows: Sequence[dict[str, Any]]) -> list[list[Any]]:
+        ordered = sorted(rows, key=lambda row: tuple(str(row[name]) for name in self.key))
+        return [[row[name] for row in ordered] for name in self.columns]
+
+    def copy(self, cursor: psycopg.Cursor[Any], rows: Iterable[dict[str, Any]]) -> None:
+        """Append rows by COPY."""
+        rows = list(rows)
+        if not rows:
+            return
+        names = self.columns
+        command = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, names))
+        )
+        with cursor.copy(command) as copy:
+            for row in rows:
+                copy.write_row([row[name] for name in names])
+
+
+def _plain(value: Any) -> Any:
+    """Return an enumeration's text; anything else as it is."""
+    return str(value) if isinstance(value, str) else value
+
+
+def _cast(column: Column[Any]) -> str:
+    return column.type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call]

@@ -1,0 +1,153 @@
+"""Ownership of a shard: taking it, fencing every transaction, attempts and positions."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from msgspec import Struct
+
+from models.audit_chain import ChainHead, genesis
+from partygrid.errors import Unavailable
+
+Cursor = psycopg.Cursor[Any]
+
+#: topic → [topic id, next offset]
+Positions = dict[str, tuple[str, int]]
+
+
+class ShardLost(Unavailable):
+    """Another engine owns this shard now; what was begun is rolled back."""
+
+
+class ShardState(Struct, kw_only=True):
+    """What the owner of a shard knows of it between two transactions."""
+
+    shard: int
+    epoch: int
+    #: last journal entry
+    seq: int
+    head: ChainHead
+    positions: Positions
+    #: revision of the directory at the last transaction
+    directory_revision: int
+
+
+_positions = msgspec.json.Decoder(Positions)
+_encode = msgspec.json.encode
+
+_COLUMNS = "epoch, seq, audit_seq, audit_hash, positions::text"
+
+
+def make_shards(cursor: Cursor, count: int, algorithm: str) -> None:
+    """Make the rows of `count` shards, where they are missing."""
+    for shard in range(count):
+        cursor.execute(
+            "INSERT INTO shards (shard, epoch, seq, audit_seq, audit_hash, owner)"
+            " VALUES (%s, 0, 0, 0, %s, '') ON CONFLICT DO NOTHING",
+            (shard, genesis(shard, algorithm).hash),
+        )
+
+
+def take_shard(cursor: Cursor, shard: int, owner: str, now: datetime) -> ShardState:
+    """Become the owner: adds one to the epoch, so that every older owner's writes find no row."""
+    cursor.execute(
+        "UPDATE shards SET epoch = epoch + 1, owner = %s, taken_at = %s WHERE shard = %s"
+        f" RETURNING {_COLUMNS}",
+        (owner, now, shard),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise ShardLost(f"there is no shard {shard}: was the installation made with fewer?")
+    return _state(shard, row, directory_revision(cursor))
+
+
+def fence(cursor: Cursor, state: ShardState, positions: Positions) -> ShardState:
+    """Begin a transaction as the owner; the row stays locked until it ends.
+
+    Raises `ShardLost` where the epoch or the positions are not those this owner left behind.
+    """
+    cursor.execute(
+        "UPDATE shards SET positions = %s::jsonb"
+        " WHERE shard = %s AND epoch = %s AND positions = %s::jsonb"
+        f" RETURNING {_COLUMNS}",
+        (
+            _encode(positions).decode(),
+            state.shard,
+            state.epoch,
+            _encode(state.positions).decode(),
+        ),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise ShardLost(shard=state.shard)
+    return _state(state.shard, row, directory_revision(cursor))
+
+
+def advance(cursor: Cursor, state: ShardState) -> None:
+    """Write the sequence numbers and heads at the end of a transaction."""
+    cursor.execute(
+        "UPDATE shards SET seq = %s, audit_seq = %s, audit_hash = %s WHERE shard = %s",
+        (state.seq, state.head.seq, state.head.hash, state.shard),
+    )
+
+
+def directory_revision(cursor: Cursor) -> int:
+    """Return the directory's present revision."""
+    cursor.execute("SELECT revision FROM directory_clock WHERE id = 1")
+    row = cursor.fetchone()
+    return row[0] if row else 0
+
+
+def note_attempt(
+    cursor: Cursor,
+    *,
+    shard: int,
+    topic_id: str,
+    partition: int,
+    first: int,
+    last: int,
+    now: datetime,
+) -> int:
+    """Count that a batch is begun; commit this before the batch. Returns how often it was."""
+    cursor.execute(
+        "INSERT INTO attempts (topic_id, partition, first_offset, last_offset, shard, attempts,"
+        " begun_at) VALUES (%s, %s, %s, %s, %s, 1, %s)"
+        " ON CONFLICT (topic_id, partition, first_offset) DO UPDATE"
+        " SET attempts = attempts.attempts + 1, last_offset = excluded.last_offset,"
+        " begun_at = excluded.begun_at RETURNING attempts",
+        (topic_id, partition, first, last, shard, now),
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def attempts_left(cursor: Cursor, shard: int) -> list[tuple[str, int, int, int, int]]:
+    """Return what was begun and not finished: topic id, partition, first, last, attempts."""
+    cursor.execute(
+        "SELECT topic_id, partition, first_offset, last_offset, attempts FROM attempts"
+        " WHERE shard = %s ORDER BY topic_id, first_offset",
+        (shard,),
+    )
+    return cursor.fetchall()
+
+
+def forget_attempts(cursor: Cursor, *, topic_id: str, partition: int, upto: int) -> None:
+    """Forget attempts that are finished; part of the batch's own transaction."""
+    cursor.execute(
+        "DELETE FROM attempts WHERE topic_id = %s AND partition = %s AND first_offset <= %s",
+        (topic_id, partition, upto),
+    )
+
+
+def _state(shard: int, row: tuple[Any, ...], revision: int) -> ShardState:
+    epoch, seq, audit_seq, audit_hash, positions = row
+    return ShardState(
+        shard=shard,
+        epoch=epoch,
+        seq=seq,
+        head=ChainHead(audit_seq, bytes(audit_hash)),
+        positions=_positions.decode(positions or "{}"),
+        directory_revision=revision,
+    )
