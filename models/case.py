@@ -253,6 +253,8 @@ class Consultation(Struct, frozen=True, kw_only=True):
 class AssignmentState(StrEnum):
     """Where an assignment stands."""
 
+    #: a lead is named; the dispatcher decides
+    PROPOSED = "proposed"
     #: waits for the township's next matching round
     WAITING = "waiting"
     #: candidates are with the secretary
@@ -287,14 +289,22 @@ class Assignment(Struct, frozen=True, kw_only=True):
     org: str
     #: units that help
     helpers: tuple[str, ...] = ()
+    #: of those, who signed their part off
+    helpers_done: tuple[str, ...] = ()
     #: `unit` where a unit does it itself, else the kind of person or group
     kind: str = "unit"
     assignee: str = ""
     second: str = ""
+    #: of these two, who said yes
+    accepted_by: tuple[str, ...] = ()
+    #: the search for a member who helps a unit that keeps the work; None: no such search
+    aid: AssignmentState | None = None
     candidates: tuple[CandidateOption, ...] = ()
     #: who said no or did not answer, in order
     declined: tuple[str, ...] = ()
     recused: tuple[str, ...] = ()
+    #: persons the matter is about
+    kept_out: tuple[str, ...] = ()
     confirmed_by: str = ""
     requested_at: datetime
     offered_at: datetime | None = None

@@ -30,6 +30,8 @@ class AssignmentRequested(Payload, kw_only=True):
     #: the unit that leads; empty lets the list decide
     lead: str = ""
     helpers: tuple[Ref, ...] = ()
+    #: persons the matter is about; they are never asked to handle it
+    kept_out: tuple[Ref, ...] = ()
     reason: Text = ""
 
 
