@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from itertools import pairwise
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from models.policy.categories import Urgency
 from models.policy.people import OrgKind, Role
-from models.policy.span import Count, Duration, Name, Part, Share, SpanField
+from models.policy.span import Count, Duration, Name, Part, Share, SpanField, every
 
 
 def _since_midnight(at: time) -> timedelta:
@@ -23,13 +25,33 @@ class Hours(Part):
     start: time
     end: time
 
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("ends before it starts")
+        return self
+
+
+def _in_order(hours: tuple[Hours, ...]) -> tuple[Hours, ...]:
+    if any(later.start < earlier.end for earlier, later in pairwise(hours)):
+        raise ValueError("put the stretches in order, none overlapping another")
+    return hours
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("no such time zone; Asia/Shanghai is one") from None
+    return name
+
 
 class WorkingTime(Part):
     """When offices work (calendar.yaml; domain.md section 9)."""
 
-    timezone: str
+    timezone: Annotated[str, AfterValidator(_known_zone)]
     #: in order, none overlapping another
-    hours: tuple[Hours, ...] = Field(min_length=1)
+    hours: Annotated[tuple[Hours, ...], Field(min_length=1), AfterValidator(_in_order)]
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -59,17 +81,20 @@ class WorkingTime(Part):
         return self.stretches[-1][1]
 
 
+ByUrgency = Annotated[Mapping[Urgency, SpanField], every(Urgency)]
+
+
 class Deadlines(Part):
     """Limits of the stages and windows of grace (deadlines.yaml)."""
 
     #: 核实
     verify: SpanField
     #: 受理: a report waits for the supervisor's decision
-    register_within: Mapping[Urgency, SpanField]
+    register_within: ByUrgency
     #: 派遣
-    dispatch: Mapping[Urgency, SpanField]
+    dispatch: ByUrgency
     #: 签收 by the unit a case was dispatched to
-    accept: Mapping[Urgency, SpanField]
+    accept: ByUrgency
     #: a Party member or volunteer answers a confirmed task
     member_answer: SpanField
     #: 退单 decided; too late: the present lead stays
@@ -115,7 +140,7 @@ class Deadlines(Part):
     #: further in the past than this a told time is implausible
     occurred_at_most_before: Duration
     #: timers fire anyway when a topic could not be read for this long
-    stall: Mapping[Urgency, Duration]
+    stall: Annotated[Mapping[Urgency, Duration], every(Urgency)]
     #: matching many tasks to many members jointly
     round_every: Duration
     #: 补录: an emergency is filed after the work
@@ -164,7 +189,7 @@ class Ladder(Part):
 class Ladders(Part):
     """Ladders by urgency, and who is told when nobody holds a role (ladders.yaml)."""
 
-    by_urgency: Mapping[Urgency, Ladder]
+    by_urgency: Annotated[Mapping[Urgency, Ladder], every(Urgency)]
     #: tried in order when a rung's role is held by nobody; the reason is recorded
     fallback: tuple[Told, ...] = Field(min_length=1)
     #: named duty owners on whom every ladder must end

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
+from typing import Annotated
 
 from pydantic import Field
 
 from models.policy.actions import Action
 from models.policy.people import Role
-from models.policy.span import Name, Part
+from models.policy.span import Name, Part, every
 from models.values import CaseState
 
 
@@ -81,7 +82,7 @@ class Transition(Part):
 class Lifecycle(Part):
     """The whole graph (lifecycle.yaml). Every case begins as a `STUB`."""
 
-    states: Mapping[CaseState, StateRule]
+    states: Annotated[Mapping[CaseState, StateRule], every(CaseState)]
     transitions: tuple[Transition, ...]
     #: acts that leave the state as it is, and the states in which they make sense
     within: Mapping[Action, frozenset[CaseState]]

@@ -6,12 +6,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import rfc8785
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from models.policy.faults import PolicyFault, PolicyInvalid
 from models.policy.references import dangling
 from models.policy.schema import Policy
+from models.policy.span import Part
 from models.policy.yaml_tree import Mark, Tree, lay_over, place_of, read_tree
 from models.policy.yaml_tree import Path as Keys
 
@@ -20,6 +21,8 @@ SECTIONS = tuple(name for name in Policy.model_fields if name != "version")
 #: Largest file that is read, in bytes.
 _LARGEST = 2_000_000
 _DIGITS = 12
+#: Every field name of every part, for "did you mean".
+_FIELDS = tuple(sorted({name for part in Part.__subclasses__() for name in part.model_fields}))
 
 
 def default_pack_folder() -> Path:
@@ -35,9 +38,8 @@ def load_policy(folder: Path) -> Policy:
     Raises PolicyInvalid with every fault that was found, not only the first.
     """
     tree = _gathered(folder, ())
-    if tree.faults:
+    if tree.faults or not isinstance(tree.value, dict):
         raise PolicyInvalid(tree.faults)
-    assert isinstance(tree.value, dict)
     try:
         policy = Policy.model_validate({**tree.value, "version": "unnamed"})
     except ValidationError as error:
@@ -113,8 +115,7 @@ def _told(detail: ErrorDetails, tree: Tree) -> PolicyFault:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     match detail["type"]:
         case "extra_forbidden":
-            fields = _fields_at(path[:-1])
-            message = f"no such field{_meant(str(path[-1]), fields)}"
+            message = f"no such field{_meant(str(path[-1]), _FIELDS)}"
         case "missing":
             message = "is missing"
         case "value_error":
@@ -135,4 +136,4 @@ def _at(path: Keys, message: str, places: Mapping[Keys, Mark]) -> PolicyFault:
 
 def _meant(word: str, known: tuple[str, ...]) -> str:
     close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    return f"; did you mean {close[0]!r}?" if close else "; see docs/policy.md"

@@ -1,14 +1,16 @@
 """Organisations, roles, and what a role may do where (domain.md sections 1 and 2)."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from models.policy.actions import Action
-from models.policy.span import Count, Duration, Name, Part
+from models.policy.span import Count, Duration, Name, Part, every
 
 
 class OrgKind(StrEnum):
@@ -175,14 +177,25 @@ class DepartmentRule(Part):
     at_township: bool = False
 
 
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
 class CodeRule(Part):
     """Shapes of the codes. Regular expressions, so a county can use its own."""
 
-    county: str
-    township: str
-    village: str
-    grid: str
-    micro_grid: str
+    county: Pattern
+    township: Pattern
+    village: Pattern
+    grid: Pattern
+    micro_grid: Pattern
 
 
 class RoleRule(Part):
@@ -227,7 +240,7 @@ class IncompatibleRoles(Part):
 class Organisation(Part):
     """The organisation model (organisation.yaml)."""
 
-    kinds: Mapping[OrgKind, OrgRule]
+    kinds: Annotated[Mapping[OrgKind, OrgRule], every(OrgKind)]
     departments: Mapping[str, DepartmentRule]
     codes: CodeRule
 
@@ -235,7 +248,7 @@ class Organisation(Part):
 class People(Part):
     """Roles and rights (roles.yaml)."""
 
-    roles: Mapping[Role, RoleRule]
+    roles: Annotated[Mapping[Role, RoleRule], every(Role)]
     separations: tuple[Separation, ...]
     incompatible: tuple[IncompatibleRoles, ...]
     #: need the person's own assertion; without one the audit says "asserted by app"

@@ -1,12 +1,20 @@
 """How long something may take, and on which clock it runs. Every part of the pack is a `Part`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 
 class Part(BaseModel):
@@ -20,6 +28,18 @@ class Name(Part):
 
     zh: str = Field(min_length=1)
     en: str = Field(min_length=1)
+
+
+def every(kinds: type[StrEnum]) -> AfterValidator:
+    """Return a check that a mapping names every member of `kinds`: a missing key is a fault."""
+
+    def check(found: Mapping[StrEnum, object]) -> Mapping[StrEnum, object]:
+        missing = [kind.value for kind in kinds if kind not in found]
+        if missing:
+            raise ValueError(f"every one must be named; missing: {', '.join(missing)}")
+        return found
+
+    return AfterValidator(check)
 
 
 class SpanKind(StrEnum):

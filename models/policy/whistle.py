@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from models.policy.people import Role
-from models.policy.span import Count, Duration, Name, Part, Share, SpanField
+from models.policy.span import Count, Duration, Name, Part, Share, SpanField, every
 
 
 class WhistleKind(StrEnum):
@@ -73,7 +74,7 @@ class AccountabilityStep(Part):
 class WhistleRules(Part):
     """Everything about whistles (whistles.yaml)."""
 
-    kinds: Mapping[WhistleKind, WhistleRule]
+    kinds: Annotated[Mapping[WhistleKind, WhistleRule], every(WhistleKind)]
     #: an objection is raised within this, once
     object_within: SpanField
     objections: Count

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.policy.actions import Action
 from models.policy.people import Role
-from models.policy.span import Count, Duration, Name, Part, Share, SpanField
+from models.policy.span import Count, Duration, Name, Part, Share, SpanField, every
 
 
 class Acting(StrEnum):
@@ -156,7 +156,7 @@ class FeedbackRules(Part):
     #: tried in order when the attempts are used up
     no_answer: tuple[NoAnswer, ...] = Field(min_length=1)
     #: what each answer counts in the rate of satisfaction
-    values: Mapping[Satisfaction, Share]
+    values: Annotated[Mapping[Satisfaction, Share], every(Satisfaction)]
     #: answers that send the case back
     reopening: frozenset[Satisfaction]
     #: share of closed cases that are visited; marked cases are asked by their circle only
