@@ -6,6 +6,7 @@ that no case lies with somebody who would be refused.
 
 from collections.abc import Iterator
 
+from events.contract.envelope import Acting
 from flows.decide.draft import Draft
 from flows.decide.places import org_at
 from flows.decide.rights import Reach, reach_of, why_not
@@ -14,16 +15,12 @@ from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import Mark
 
-from events.contract.envelope import Acting
-
 _UPWARD = (OrgKind.GRID, OrgKind.VILLAGE, OrgKind.TOWNSHIP, OrgKind.COUNTY)
 #: These never own a step: the engine acts by itself, villagers are asked.
 _NEVER = frozenset({Role.SYSTEM, Role.VILLAGER})
 
 
-def able(
-    sheet: Draft, action: Action, *preferred: Role, at: tuple[str, ...] = ()
-) -> Owner | None:
+def able(sheet: Draft, action: Action, *preferred: Role, at: tuple[str, ...] = ()) -> Owner | None:
     """Return the role and organisation whose holders may do `action` on the case now, or None.
 
     Preferred roles come first, wherever they are held; then any role with the right. Places go
