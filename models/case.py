@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from models.deadlines import Deadline
-from models.values import SETTLED_STATES, CaseId, CaseState, Mark
+from models.values import SETTLED_STATES, CaseId, CaseState, Mark, derived_id
 
 
 class ClockKind(StrEnum):
@@ -168,9 +168,14 @@ class Sitting(Struct, frozen=True, kw_only=True):
     in_favour: int
     against: int
     abstained: int
-    #: persons who entered it; two for it to count
+    #: persons who entered it; as many as policy asks for it to count
     entered_by: tuple[str, ...]
     at: datetime
+    #: when it met, and when draft or notice went out before it; four deliberations only
+    met_at: datetime | None = None
+    notice_at: datetime | None = None
+    #: who decided in it, where the step lets several bodies decide
+    body: str = ""
 
 
 class RollSeat(Struct, frozen=True, kw_only=True):
@@ -203,14 +208,28 @@ class Vote(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Passed(Struct, frozen=True, kw_only=True):
+    """A step of the four deliberations and two publications that is behind the case."""
+
+    stage: str
+    #: when it happened, as told; the order of the steps is judged by it
+    at: datetime
+    #: id of the event that told it
+    event: str
+
+
 class Objection(Struct, frozen=True, kw_only=True):
-    """An objection during a publicity period."""
+    """An objection during a publicity period. It is open until `settled` says how it ended."""
 
     id: str
     at: datetime
+    #: which publication it is against
+    stage: str = ""
     answered: bool = False
-    upheld: bool = False
-    checked: bool = False
+    #: the answer was late once, and asked for again
+    urged: bool = False
+    #: upheld, checked, unchecked (nobody checked in time), unanswered, moot (another was upheld)
+    settled: str = ""
 
 
 class ActionItem(Struct, frozen=True, kw_only=True):
@@ -234,13 +253,21 @@ class Consultation(Struct, frozen=True, kw_only=True):
     stage: str
     opened_at: datetime
     meets_at: datetime | None = None
+    #: 应到, fixed when notice was given, and all members with a vote, struck ones too
     eligible: int = 0
+    members: int = 0
+    #: which roll is counted (policy's rolls), where the body may count more than one
+    counted: str = ""
     roll: tuple[RollSeat, ...] = ()
     opinions: tuple[Opinion, ...] = ()
     votes: tuple[Vote, ...] = ()
     sittings: tuple[Sitting, ...] = ()
-    #: stage → event id, in the order they were passed
-    passed: tuple[str, ...] = ()
+    #: steps behind it, in order; empty for a single sitting
+    passed: tuple[Passed, ...] = ()
+    #: how often it was called again because too few came
+    recalls: int = 0
+    #: step whose publication hangs out or waits for objections; empty: none
+    publicity: str = ""
     minutes: tuple[str, ...] = ()
     objections: tuple[Objection, ...] = ()
     items: tuple[ActionItem, ...] = ()
@@ -518,6 +545,14 @@ class TaskState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class TaskReview(Struct, frozen=True, kw_only=True):
+    """One review a village task passed."""
+
+    role: str
+    by: str
+    at: datetime
+
+
 class VillageTask(Struct, frozen=True, kw_only=True):
     """Work a department wants villages to do."""
 
@@ -538,8 +573,16 @@ class VillageTask(Struct, frozen=True, kw_only=True):
     funding: str = ""
     off_hours: bool = False
     urgent: bool = False
+    #: on the admission list, asked for by who may, within the list's figures
     listed: bool = False
+    #: what the list check found against it, as codes
+    findings: tuple[str, ...] = ()
+    #: last day, as an ISO date
     ends_on: str = ""
+    reviews: tuple[TaskReview, ...] = ()
+    #: villages that agreed to a temporary admission
+    consents: tuple[str, ...] = ()
+    renewals: int = 0
     requested_at: datetime | None = None
     decided_at: datetime | None = None
     policy_version: str = ""
@@ -548,6 +591,11 @@ class VillageTask(Struct, frozen=True, kw_only=True):
     def clock(self, key: str) -> Clock | None:
         """Return the running clock of this key, or None."""
         return next((clock for clock in self.clocks if clock.key == key), None)
+
+
+def task_id_of(source: str, event_id: str) -> str:
+    """Return the id of the village task that the request (source, event_id) opens."""
+    return derived_id("task", source, event_id)
 
 
 class Township(Struct, frozen=True, kw_only=True):

@@ -101,11 +101,15 @@ class Consultations(Table, table=True):
     opened_at: datetime = moment()
     meets_at: datetime | None = moment(nullable=True)
     eligible: int = 0
+    members: int = 0
+    counted: str = ""
     roll: Any = json()
     opinions: Any = json()
     votes: Any = json()
     sittings: Any = json()
     passed: Any = json()
+    recalls: int = 0
+    publicity: str = ""
     minutes: Any = json()
     objections: Any = json()
     items: Any = json()
@@ -210,7 +214,11 @@ class VillageTasks(Table, table=True):
     off_hours: bool = False
     urgent: bool = False
     listed: bool = False
+    findings: Any = json()
     ends_on: str = ""
+    reviews: Any = json()
+    consents: Any = json()
+    renewals: int = 0
     requested_at: datetime | None = moment(nullable=True)
     decided_at: datetime | None = moment(nullable=True)
     policy_version: str = ""
