@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from events.contract.envelope import Count, EvidenceHash, Label, Part, Payload, Ref, Text
 from events.contract.registry import Origin, Topic, event_type
+from models.policy.consultation import Roll
 
 
 class ConsultationKind(StrEnum):
@@ -107,8 +108,18 @@ class ConsultationInvited(Payload, kw_only=True):
     stage: Stage = Stage.SITTING
     meets_at: datetime
     roll: tuple[Seat, ...] = ()
-    #: size of the body where no roll by person is kept (households of a large village)
+    #: 应到 where no roll by person is kept (households of a large village)
     eligible: Count = 0
+    #: all members with a vote, struck ones too, where no roll is kept; 0: as many as eligible
+    members: Count = 0
+    #: which of the body's rolls is counted; empty takes the first
+    counted: Roll | None = None
+    #: key of policy's bodies, where the step lets several decide; empty takes the case's
+    body: str = ""
+    #: those who asked for the meeting, where it is not called by a role: which roll, how many of it
+    asked_by: Roll | None = None
+    askers: Count = 0
+    asked_of: Count = 0
     place: Label | None = None
 
 
@@ -207,6 +218,8 @@ class FourTwoMembersMet(Payload, kw_only=True):
     against: Count
     abstained: Count
     draft_sent_at: datetime
+    #: when it met; the event's own time where it is empty
+    met_at: datetime | None = None
     sheet: tuple[EvidenceHash, ...] = ()
     township_attendee: str = ""
 
@@ -223,6 +236,12 @@ class FourTwoResolved(Payload, kw_only=True):
     against: Count
     abstained: Count
     notice_given_at: datetime
+    #: when it met; the event's own time where it is empty
+    met_at: datetime | None = None
+    #: which of the body's rolls is counted; empty takes the first
+    counted: Roll | None = None
+    #: all members with a vote, struck ones too; 0: as many as eligible
+    members: Count = 0
     sheet: tuple[EvidenceHash, ...] = ()
     township_attendee: str = ""
 
@@ -299,8 +318,10 @@ class ActionItemSet(Payload, kw_only=True):
     """When a sitting gives a task an owner and a clear-off (销号) date."""
 
     item: Text
+    #: person or organisation that must do it
     owner: Ref
-    due_at: datetime
+    #: clear-off date; empty takes policy's
+    due_at: datetime | None = None
 
 
 @event_type(

@@ -14,30 +14,42 @@ class Funding(StrEnum):
     DEPARTMENT = "department"
     #: the township pays
     TOWNSHIP = "township"
-    #: nobody said
+    #: no money comes with it
     NONE = "none"
 
 
 @event_type("grid.task.requested", Topic.TASKS, action="task.request", needs_subject=False)
 class TaskRequested(Payload, kw_only=True):
-    """When a department asks villages to do something. Opens a village task."""
+    """When a department asks villages to do something. Opens a village task.
+
+    None is "not stated": what policy wants stated is asked of the department, never of the village.
+    """
 
     title: Label
     #: item of the admission list; empty where it is on none
     item: str = ""
+    #: codes of the villages, or of the grids for grid work
     villages: tuple[Code, ...]
     legal_basis: Label | None = None
-    forms: Count = 0
-    ledgers: Count = 0
-    meetings: Count = 0
-    inspections: Count = 0
-    #: apps, platforms and chat groups villages would have to use
-    systems: tuple[Label, ...] = ()
-    funding: Funding = Funding.NONE
+    forms: Count | None = None
+    ledgers: Count | None = None
+    meetings: Count | None = None
+    inspections: Count | None = None
+    #: apps, platforms and chat groups villages would have to use; none of them is stated as `[]`
+    systems: tuple[Label, ...] | None = None
+    funding: Funding | None = None
     #: work outside working hours
     off_hours: bool = False
     urgent: bool = False
+    #: last day
     ends_on: date | None = None
+    reason: Text = ""
+
+
+@event_type("grid.task.reviewed", Topic.TASKS, action="task.admit")
+class TaskReviewed(Payload, kw_only=True):
+    """When a reviewer found nothing against the task and passes it on; else it is refused."""
+
     reason: Text = ""
 
 
@@ -50,9 +62,12 @@ class TaskAdmitted(Payload, kw_only=True):
 
 @event_type("grid.task.admitted_temporarily", Topic.TASKS, action="task.admit_temporarily")
 class TaskAdmittedTemporarily(Payload, kw_only=True):
-    """When an urgent unlisted task is let through with consent and an end date."""
+    """When an urgent unlisted task is let through with consent and an end date, or renewed."""
 
+    #: last day
     ends_on: date
+    #: codes of the villages or grids that agreed; all of the task's have to
+    consents: tuple[Code, ...]
     reason: Text
 
 
