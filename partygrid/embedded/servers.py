@@ -1,9 +1,11 @@
 """Which servers must come along: those whose address nobody gave."""
 
+import os
+
 from partygrid.embedded.child import Child
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
-from partygrid.embedded.prefect_server import PrefectServer
+from partygrid.embedded.prefect_server import PrefectServer, client_environment
 from partygrid.embedded.tansu import Tansu
 from partygrid.settings import Settings
 
@@ -39,3 +41,17 @@ def embedded_servers(settings: Settings) -> tuple[Settings, tuple[Child, ...]]:
         children.append(prefect.child("prefect", needs=("postgres",)))
         settings = settings.changed(prefect_api_url=prefect.api_url, prefect_api_auth=prefect.auth)
     return settings, tuple(children)
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """Return the environment of a process of ours: this one's, and these very settings in it.
+
+    The addresses must be settled. It makes the process a client of the settled Prefect server.
+    """
+    auth = settings.prefect_api_auth
+    prefect = client_environment(
+        api_url=settings.address("prefect_api_url"),
+        auth=auth.get_secret_value() if auth else None,
+        home=settings.home / "prefect-client",
+    )
+    return dict(os.environ) | settings.environment() | prefect

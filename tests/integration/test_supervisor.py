@@ -1,5 +1,6 @@
 """The supervisor: order, restarts, giving up, and leaving nothing behind."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 
 from partygrid.embedded.child import Child, ServerDidNotStart
 from partygrid.embedded.installation import AlreadyRunning, Installation, located, sole_owner
-from partygrid.embedded.servers import embedded_servers
+from partygrid.embedded.servers import embedded_servers, environment_for
 from partygrid.embedded.supervisor import State, Status, Supervisor, supervise
 from partygrid.settings import Settings
 
@@ -152,6 +153,20 @@ def test_a_home_has_one_owner_and_tells_where_things_are(tmp_path: Path) -> None
         with pytest.raises(AlreadyRunning), sole_owner(tmp_path):
             pass
     assert Installation.read(tmp_path) is None
+
+
+def test_a_process_of_ours_gets_the_settled_settings(tmp_path: Path) -> None:
+    settings, _ = embedded_servers(Settings(home=tmp_path, partitions=3))
+    program = "from partygrid.settings import Settings; print(Settings().environment())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment_for(settings),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ast.literal_eval(done.stdout) == settings.environment()
 
 
 def test_servers_of_ones_own_are_not_started_again(tmp_path: Path) -> None:
