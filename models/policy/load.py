@@ -59,9 +59,10 @@ def _gathered(folder: Path, above: tuple[Path, ...]) -> Tree:
     """Read a folder and what it extends into one tree."""
     folder = folder.resolve()
     own = _read_folder(folder)
-    if not isinstance(own.value, dict) or "extends" not in own.value.get("pack", {}):
+    pack = own.value.get("pack") if isinstance(own.value, dict) else None
+    if not isinstance(pack, dict) or "extends" not in pack:
         return own
-    extends = str(own.value["pack"].pop("extends"))
+    extends = str(pack.pop("extends"))
     lower_folder = _extended(folder, extends)
     if lower_folder in (folder, *above) or not lower_folder.is_dir():
         message = f"no pack called {extends!r}: name a folder beside this one, or `default`"

@@ -1,0 +1,1 @@
+"""What can be odd in a pack that loads: one module a subject, all pure."""
