@@ -6,6 +6,8 @@ spells everything as the standard asks. What others send may hold fractions and 
 goes through the reference implementation.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 import rfc8785
 
@@ -58,7 +60,7 @@ def canonical_foreign(data: bytes) -> bytes:
     """
     try:
         value = _decode(data)
-        if _oddity(value) is None:
+        if _oddity(value, fractions=True) is None:
             return _encode(value)
         return rfc8785.dumps(value)
     except msgspec.DecodeError as error:
@@ -69,7 +71,7 @@ def canonical_foreign(data: bytes) -> bytes:
         raise NotCanonical("no JSON: not UTF-8, or nested too deeply") from None
 
 
-def _oddity(value: object) -> str | None:
+def _oddity(value: object, *, fractions: bool = False) -> str | None:
     """Say what lies outside the small domain, or None."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
@@ -77,20 +79,32 @@ def _oddity(value: object) -> str | None:
     if isinstance(value, int):
         fits = -SAFE_INTEGER <= value <= SAFE_INTEGER
         return None if fits else "a whole number beyond 2^53 - 1"
-    if kind is dict:
-        return _odd_object(value)  # type: ignore[arg-type]  # mypy does not narrow by `is`
-    if kind is list or kind is tuple:
-        return next(filter(None, map(_oddity, value)), None)  # type: ignore[call-overload]
-    if isinstance(value, str):
+    if isinstance(value, dict):
+        return _odd_object(value, fractions=fractions)
+    if isinstance(value, list | tuple):
+        return _odd_items(value, fractions=fractions)
+    if isinstance(value, str) or (fractions and _is_plain_fraction(value)):
         return None
     return f"a value of type {kind.__name__}"
 
 
-def _odd_object(value: dict[object, object]) -> str | None:
-    for key, item in value.items():
-        if type(key) is not str or not key.isascii():
-            return "an object key that is not ASCII text"
-        oddity = _oddity(item)
+def _odd_items(values: Iterable[object], *, fractions: bool) -> str | None:
+    for item in values:
+        if type(item) is str:
+            continue
+        oddity = _oddity(item, fractions=fractions)
         if oddity is not None:
             return oddity
     return None
+
+
+def _odd_object(value: dict[object, object], *, fractions: bool) -> str | None:
+    for key in value:
+        if type(key) is not str or not key.isascii():
+            return "an object key that is not ASCII text"
+    return _odd_items(value.values(), fractions=fractions)
+
+
+def _is_plain_fraction(value: object) -> bool:
+    """Tell whether a fraction is spelled alike everywhere: without exponent and trailing `.0`."""
+    return isinstance(value, float) and 1e-4 < abs(value) < 1e9 and not value.is_integer()

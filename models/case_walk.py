@@ -35,13 +35,16 @@ class CaseWalk:
                 self._tell(record, FindingKind.EDITED, "it has a place in a case but no case")
             return
         before = self._seen.get(record.case_id)
-        self._seen[record.case_id] = ChainHead(record.case_seq, record.hash)
         if before is None and not self._from_the_beginning:
-            return
+            before = ChainHead(record.case_seq - 1, record.case_prev_hash)
         before = before or _NO_RECORD
-        if record.case_prev_hash == before.hash and record.case_seq == before.seq + 1:
+        is_next = record.case_prev_hash == before.hash
+        # The link tells the true number; the stored one may have been changed.
+        number = before.seq + 1 if is_next else record.case_seq
+        self._seen[record.case_id] = ChainHead(number, record.hash)
+        if is_next and record.case_seq == number:
             return
-        if record.case_prev_hash != before.hash and record.case_seq > before.seq + 1:
+        if not is_next and record.case_seq > before.seq + 1:
             missing = f"records {before.seq + 1} to {record.case_seq - 1} of the case are missing"
             self._tell(record, FindingKind.DELETED, f"before this record, {missing}")
         else:

@@ -60,7 +60,7 @@ class ShardWalk:
 
     def finish(self, head: ChainHead | None) -> Iterator[AuditRecord]:
         """Compare with the head that is stored apart from the records; yield the rest."""
-        if head is not None and head.seq < self._anchor.seq:
+        if head is not None and head.seq < self._anchor.seq and not self.renumbered:
             behind = Trouble(
                 FindingKind.INSERTED,
                 "the shard's head ends before them; or the head was set back",

@@ -6,8 +6,9 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from models.audit_chain import AuditRecord, act_bytes, circumstance_bytes
+from models.audit_chain import AuditRecord
 from models.audit_rows import AuditRows
 from models.case import Clock
 from models.cases import FreeTexts
@@ -214,24 +215,7 @@ def save_timers(cursor: Cursor, stopped: Sequence[tuple[str, str]], running: Seq
 
 def append_audit(cursor: Cursor, records: Iterable[AuditRecord]) -> None:
     """Append chained audit records."""
-    AUDIT.copy(
-        cursor,
-        (
-            {
-                "shard": record.shard,
-                "seq": record.seq,
-                "case_id": record.act.case_id,
-                "case_seq": record.case_seq,
-                "algorithm": record.algorithm,
-                "act": act_bytes(record.act).decode(),
-                "circumstance": circumstance_bytes(record.circumstance).decode(),
-                "prev_hash": record.prev_hash,
-                "case_prev_hash": record.case_prev_hash,
-                "hash": record.hash,
-            }
-            for record in records
-        ),
-    )
+    AUDIT.copy(cursor, map(asdict, records))
 
 
 def append_notices(cursor: Cursor, rows: Iterable[Row]) -> None:

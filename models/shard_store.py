@@ -39,13 +39,13 @@ _encode = msgspec.json.encode
 _COLUMNS = "epoch, seq, audit_seq, audit_hash, positions::text"
 
 
-def make_shards(cursor: Cursor, count: int, algorithm: str) -> None:
+def make_shards(cursor: Cursor, count: int) -> None:
     """Make the rows of `count` shards, where they are missing."""
     for shard in range(count):
         cursor.execute(
             "INSERT INTO shards (shard, epoch, seq, audit_seq, audit_hash, owner)"
             " VALUES (%s, 0, 0, 0, %s, '') ON CONFLICT DO NOTHING",
-            (shard, genesis(shard, algorithm).hash),
+            (shard, genesis(shard).hash),
         )
 
 
