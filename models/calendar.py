@@ -53,7 +53,7 @@ class DayKind(Struct, frozen=True, kw_only=True):
 
 
 class CalendarOverride(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an administrator knows better; read from a file by `models.policy.load`."""
+    """What an administrator knows better; read from a file by `models.calendar_file`."""
 
     #: day off → name of the holiday
     days_off: dict[date, str] = {}
@@ -166,6 +166,11 @@ def _guessed(day: date) -> DayKind:
 def _version(override: CalendarOverride) -> str:
     parts = [f"chinesecalendar-{version('chinesecalendar')}", f"holidays-{version('holidays')}"]
     if override != CalendarOverride():
-        digest = hashlib.sha256(json.encode(override, order="sorted")).hexdigest()
+        said = (
+            sorted(override.days_off.items()),
+            sorted(override.workdays.items()),
+            sorted(override.complete_years),
+        )
+        digest = hashlib.sha256(json.encode(said)).hexdigest()
         parts.append(f"override-{digest[:8]}")
     return "+".join(parts)
