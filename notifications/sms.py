@@ -1,5 +1,6 @@
 """Short messages through a county's gateway: one JSON POST each, believed only when it says so."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -21,6 +22,8 @@ _PASSING = frozenset(
 )
 # Said by a proxy that cannot tell whether the gateway behind it took the message.
 _AMBIGUOUS = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT})
+# A code, not a sentence: that may repeat the number, and so may a long row of digits.
+_CODE = re.compile(r"(?!.*\d{7})[A-Za-z0-9_.:-]{1,40}")
 
 
 class SmsGateway(Struct, frozen=True, kw_only=True):
@@ -99,4 +102,5 @@ class SmsChannel:
         if code in self._gateway.accepted:
             reference = answer.get(self._gateway.ref_field)
             return Sent(None if reference is None else str(reference))
-        return Failed(f"gateway_{code[:40]}", retry=code in self._gateway.passing)
+        said = code if _CODE.fullmatch(code) else "refused"
+        return Failed(f"gateway_{said}", retry=code in self._gateway.passing)
