@@ -13,6 +13,7 @@ import pytest
 from partygrid.embedded.child import running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
+from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
 
 TEMPLATE = "migrated"
@@ -58,6 +59,15 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
     postgres.create_database(name)
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(postgres: Postgres, server_folder: Path) -> Iterator[PrefectServer]:
+    """A real Prefect server (its `api_url`, its `auth`). Takes ten seconds: mark tests `slow`."""
+    postgres.create_database("prefect")
+    server = PrefectServer(server_folder / "prefect", free_port(), postgres.asyncpg_url("prefect"))
+    with running(server.child()):
+        yield server
 
 
 @contextmanager

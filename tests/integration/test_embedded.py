@@ -12,7 +12,6 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from partygrid.embedded.child import Child, ServerDidNotStart, running
-from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
@@ -101,17 +100,12 @@ def test_a_child_that_ignores_the_polite_signal_is_killed(server_folder: Path) -
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_prefect_runs_on_the_embedded_postgres_and_asks_for_its_password(
-    server_folder: Path,
+    prefect_server: PrefectServer, postgres: Postgres
 ) -> None:
-    store = Postgres(server_folder / "for-prefect", databases=("prefect",), durable=False)
-    server = PrefectServer(server_folder / "prefect", free_port(), store.asyncpg_url("prefect"))
-    flows = f"{server.api_url}/flows/filter"
-    with running(store.child()), running(server.child()):
-        assert httpx.post(flows, json={}).status_code == httpx.codes.UNAUTHORIZED
-        user, _, password = server.auth.partition(":")
-        assert httpx.post(flows, json={}, auth=(user, password)).json() == []
-        tables = rows(
-            store.url("prefect"), "SELECT count(*) FROM pg_tables WHERE tablename = 'flow_run'"
-        )
-        assert tables == [(1,)]
-    assert (server.folder / "auth").stat().st_mode & 0o077 == 0
+    flows = f"{prefect_server.api_url}/flows/filter"
+    assert httpx.post(flows, json={}).status_code == httpx.codes.UNAUTHORIZED
+    user, _, password = prefect_server.auth.partition(":")
+    assert httpx.post(flows, json={}, auth=(user, password)).is_success
+    tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'flow_run'"
+    assert rows(postgres.url("prefect"), tables) == [(1,)]
+    assert (prefect_server.folder / "auth").stat().st_mode & 0o077 == 0
