@@ -166,16 +166,6 @@ class Settings(BaseSettings):
         values = {name: _written(value) for name, value in self}
         return {f"PARTYGRID_{name.upper()}": text for name, text in values.items() if text}
 
-    @property
-    def policies(self) -> Path:
-        """The folder of the policy pack in force: the given one, or the one that is shipped."""
-        return self.policy_dir or shipped_policies()
-
-    @property
-    def secrets(self) -> Path:
-        """The folder of the installation's keys."""
-        return self.secrets_dir or self.home / "secrets"
-
 
 def _written(value: object) -> str:
     """Write a value as its variable reads it; nothing for None."""
@@ -184,10 +174,3 @@ def _written(value: object) -> str:
     if isinstance(value, timedelta):
         return str(TypeAdapter(timedelta).dump_python(value, mode="json"))
     return "" if value is None else str(value)
-
-
-def shipped_policies() -> Path:
-    """Return the default pack: inside the installed wheel, or beside the packages in a checkout."""
-    packaged = Path(__file__).parent / "_policies"
-    beside = Path(__file__).parent.parent / "policies"
-    return (packaged if packaged.is_dir() else beside) / "default"

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from partygrid.errors import Unavailable
-from partygrid.settings import Settings, shipped_policies
+from partygrid.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -69,4 +69,3 @@ def test_a_missing_address_says_how_to_give_one() -> None:
 
 def test_relative_folders_are_settled_at_once() -> None:
     assert Settings(home=Path("x")).home == Path.cwd() / "x"
-    assert shipped_policies().is_dir()
