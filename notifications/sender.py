@@ -132,7 +132,7 @@ class Sender:
             with self._engine.begin() as connection:
                 for send in under_way[done].sends:
                     state = record(connection, send, done.result(), self._reach, now=now)
-                    tally["retried" if state is SendState.PENDING else state] += 1
+                    tally["retried" if state is SendState.PENDING else str(state)] += 1
 
     def _deliver(self, parcel: Parcel) -> Outcome | Skipped:
         first = parcel.sends[0]

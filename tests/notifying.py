@@ -94,7 +94,7 @@ def notice(
     *,
     urgency: Urgency = Urgency.NORMAL,
     discreet: bool = False,
-    dedup_key: str = "once",
+    dedup_key: str = "",
     params: Mapping[str, str | int] = MappingProxyType({}),
 ) -> Notice:
     """Return a notice of the kind with all its params, some of them replaced by `params`."""
@@ -102,7 +102,7 @@ def notice(
     return Notice(
         kind=kind,
         recipient=recipient or Person(PersonId("p-1")),
-        dedup_key=dedup_key,
+        dedup_key=f"{kind}|{dedup_key}",
         case_id=CASE,
         case_number=NUMBER,
         urgency=urgency,
