@@ -103,7 +103,7 @@ _UNREAD = text(
 )
 _READ = text(
     "insert into notice_reads (notice_id, person_id, read_at)"
-    " select n.id, :person, :now from notices n where n.id = any(:ids)"
+    " select n.id, cast(:person as text), :now from notices n where n.id = any(:ids)"
     " and ((n.addressee_kind = 'person' and n.addressee = :person)"
     " or (n.addressee_kind = 'org' and n.addressee = any(:orgs)))"
     " on conflict do nothing returning notice_id"

@@ -1,0 +1,139 @@
+"""What people do: telephone, find out about the unknown, let go what was held after a restore."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from models.notices import ChannelName
+from models.values import OrgId, PersonId, RoleName
+from notifications import desk
+from notifications.addresses import Contact
+from notifications.channels import Failed, Unknown
+from notifications.notice import NoticeKind, Person, Reporter, RoleAt
+from tests.integration.notif_office import TOWN, Office, office
+from tests.notifying import NOON, NUMBER, ScriptedChannel, notice
+
+SMS, MAIL = ChannelName.SMS, ChannelName.MAIL
+PHONE, OFFICE = "13800000000", "office@town.example"
+
+
+def troubles(one: Office, township: str | None = TOWN) -> list[desk.Trouble]:
+    with one.engine.connect() as connection:
+        return desk.troubles(connection, township=township, limit=10)
+
+
+def test_what_did_not_arrive_is_shown(database_url: str) -> None:
+    sms = ScriptedChannel(Unknown("no_answer"))
+    with office(database_url, {SMS: sms}) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(
+            notice(),
+            notice(recipient=RoleAt(RoleName("visitor"), OrgId("v"))),
+            notice(recipient=Person(PersonId("stranger"))),
+        )
+        one.send()
+        shown = troubles(one)
+        assert sorted((one.state, str(one.reason)) for one in shown) == [
+            ("skipped", "no_address"),
+            ("skipped", "role_held_by_nobody"),
+            ("unknown", "no_answer"),
+        ]
+        assert {line.case_number for line in shown} == {NUMBER}
+        assert PHONE not in str(shown)
+        assert troubles(one, "330281999") == []
+        assert len(troubles(one, None)) == 3
+
+
+def test_what_another_channel_delivered_is_no_trouble(database_url: str) -> None:
+    sms = ScriptedChannel(Failed("gone", retry=False))
+    with office(database_url, {SMS: sms, MAIL: ScriptedChannel()}) as one:
+        one.reach("p-1", sms=PHONE, mail=OFFICE)
+        one.post(notice())
+        one.send()
+        assert troubles(one) == []
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["it arrived", "send again"])
+def test_a_person_settles_what_is_unknown(database_url: str, arrived: bool) -> None:
+    sms = ScriptedChannel(Unknown("no_answer"))
+    with office(database_url, {SMS: sms}) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(notice())
+        one.send()
+        (trouble,) = troubles(one)
+        later = NOON + timedelta(hours=1)
+        with one.engine.begin() as connection:
+            desk.settle_unknown(connection, trouble.send_id, arrived=arrived, now=later)
+        one.send(later)
+        (send,) = one.sends()
+        assert (send["state"], send["sent_at"]) == ("sent", later)
+        assert send["settled_at"] is not None
+        assert len(sms.taken) == (1 if arrived else 2)
+        assert len(set(sms.keys)) == 1
+        with one.engine.begin() as connection, pytest.raises(desk.NotWaiting):
+            desk.settle_unknown(connection, trouble.send_id, arrived=arrived, now=later)
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"), [(True, ("sent", None)), (False, ("failed", "not_reached"))]
+)
+def test_a_call_is_recorded_by_who_made_it(
+    database_url: str, reached: bool, expected: tuple[str, str | None]
+) -> None:
+    with office(database_url) as one:
+        one.vault.contacts["ref"] = Contact(None)
+        one.post(notice(NoticeKind.CASE_CLOSED, Reporter("ref")))
+        one.send()
+        with one.engine.begin() as connection:
+            (call,) = desk.calls_to_make(connection, township=TOWN, limit=10)
+            assert desk.calls_to_make(connection, township="330281999", limit=10) == []
+            desk.record_call(connection, call, reached=reached, now=NOON)
+            assert desk.calls_to_make(connection, township=TOWN, limit=10) == []
+        (send,) = (send for send in one.sends() if send["channel"] == "call")
+        assert (send["state"], send["reason"]) == expected
+        assert send["settled_at"] == NOON
+        with one.engine.begin() as connection, pytest.raises(desk.NotWaiting):
+            desk.record_call(connection, call, reached=True, now=NOON)
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["released", "dropped"])
+def test_after_a_restore_nothing_goes_out_until_a_person_says_so(
+    database_url: str, drop: bool
+) -> None:
+    sms = ScriptedChannel(Failed("busy", retry=True))
+    restored_at = NOON + timedelta(hours=1)
+    after = restored_at + timedelta(minutes=1)
+    with office(database_url, {SMS: sms}) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(notice(dedup_key="pending when the backup was made"))
+        one.send()
+        one.post(notice(dedup_key="not yet spread then"))
+        with one.engine.begin() as connection:
+            assert desk.hold_back(connection, until=restored_at, now=after) == 2
+        one.post(notice(dedup_key="decided again from the log"), now=restored_at)
+        one.post(notice(dedup_key="new"), now=after)
+        assert one.send(after).sent == 1
+        assert len(sms.taken) == 2
+        with one.engine.begin() as connection:
+            assert desk.release(connection, now=after, drop=drop) == 3
+        later = after + timedelta(hours=1)
+        assert one.send(later).sent == (0 if drop else 3)
+        assert all(send["settled_at"] for send in one.sends())
+        reasons = [send["reason"] for send in one.sends()]
+        assert reasons.count("dropped_after_restore") == (3 if drop else 0)
+        one.post(notice(dedup_key="the hold is over"), now=NOON)
+        assert one.send(later).sent == 1
+
+
+def test_what_was_being_handed_over_when_the_backup_was_made_is_unknown(database_url: str) -> None:
+    with office(database_url) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(notice())
+        one.send()
+        with one.engine.begin() as connection:
+            connection.execute(text("update notice_sends set state = 'sending', sent_at = null"))
+            connection.execute(text("update notices set settled_at = null"))
+            desk.hold_back(connection, until=NOON, now=NOON)
+        one.send()
+        assert one.states() == [("sms", "unknown", "interrupted")]
