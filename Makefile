@@ -9,7 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
-	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	$(if $(UPGRADE),--upgrade)
 TEMPLATES := $(wildcard web/templates notifications/templates)
 
 ##@ Using it
@@ -39,10 +40,10 @@ format: $(VENV)/.develops  ## Put code and templates into the common form
 docs: $(VENV)/.develops  ## Write the generated pages anew
 	$(BIN)/python -m events.docs
 
-lock: $(VENV)/.develops  ## Pin the newest packages that pyproject.toml allows
-	$(COMPILE) --upgrade -o requirements.txt pyproject.toml
-	$(COMPILE) --upgrade --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
-	$(COMPILE) --upgrade --only-build-deps --build-deps-for wheel --build-deps-for editable \
+lock: $(VENV)/.develops  ## Pin what pyproject.toml asks for; UPGRADE=1 the newest it allows
+	$(COMPILE) -o requirements.txt pyproject.toml
+	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --only-build-deps --build-deps-for wheel --build-deps-for editable \
 		-o requirements-build.txt pyproject.toml
 
 clean:  ## Remove what was built and cached, but no data and no .venv

@@ -1,6 +1,8 @@
 """What is shipped: our packages, no namesakes, a wheel that works alone, no registry's host."""
 
+import ast
 import importlib
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -168,6 +170,35 @@ def test_what_the_project_asks_for_is_pinned(group: list[str], file: str) -> Non
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / file).read_text(), re.MULTILINE))
     wanted = {re.split(r"[\[<>=~]", line)[0].lower().replace("_", "-") for line in group}
     assert wanted - pinned == set()
+
+
+def test_every_imported_package_is_asked_for() -> None:
+    """What only comes along with another package may stop coming along."""
+    asked = {re.split(r"[\[<>=~]", line)[0] for line in PROJECT["project"]["dependencies"]}
+    carriers = importlib.metadata.packages_distributions()
+    known = {*sys.stdlib_module_names, *PACKAGES, "pydantic_core"}  # released with pydantic
+    unasked = {
+        f"{path.relative_to(ROOT)}: {root}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for root in imported_roots(path) - known
+        if not {canonical(name) for name in carriers.get(root, [root])} & asked
+    }
+    assert sorted(unasked) == []
+
+
+def imported_roots(path: Path) -> set[str]:
+    roots: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.split(".")[0])
+    return roots
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_the_compose_file_has_no_default_secret() -> None:
