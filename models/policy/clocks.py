@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from models.policy.categories import Urgency
 from models.policy.people import OrgKind, Role
-from models.policy.span import Count, Duration, Name, Part, Share, SpanField, every
+from models.policy.span import Count, DayTime, Duration, Name, Part, Share, SpanField, every
 
 
 def _since_midnight(at: time) -> timedelta:
@@ -22,8 +22,8 @@ def _since_midnight(at: time) -> timedelta:
 class Hours(Part):
     """One stretch of office time within a day, local time."""
 
-    start: time
-    end: time
+    start: DayTime
+    end: DayTime
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

@@ -121,8 +121,6 @@ def _told(detail: ErrorDetails, tree: Tree) -> PolicyFault:
             message = "is missing"
         case "value_error":
             message = detail["msg"].removeprefix("Value error, ")
-        case "time_parsing" | "time_type":
-            message = 'not a time of day; write it in quotes: "08:00"'
         case _:
             message = detail["msg"]
     return _at(path, message, tree.places)

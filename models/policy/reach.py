@@ -1,20 +1,19 @@
 """How people are reached, how long things are kept, how large they may be."""
 
 from collections.abc import Mapping
-from datetime import time
 from typing import Literal
 
 from pydantic import Field
 
 from models.policy.people import OrgKind, Role
-from models.policy.span import Duration, Name, Part, Share
+from models.policy.span import DayTime, Duration, Name, Part, Share
 
 
 class QuietHours(Part):
     """No notice goes out then, except where lives are in danger."""
 
-    start: time
-    end: time
+    start: DayTime
+    end: DayTime
 
 
 class NoticeRules(Part):
@@ -48,7 +47,7 @@ class DigestRule(Part):
     name: Name
     every: Literal["day", "week", "month", "quarter"]
     #: local times of the day
-    at: tuple[time, ...] = Field(min_length=1)
+    at: tuple[DayTime, ...] = Field(min_length=1)
     #: 1 Monday to 7 Sunday; for weeks
     weekday: int | None = Field(default=None, ge=1, le=7)
     #: day of the month; for months and quarters

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -93,6 +93,8 @@ class Span:
 
     def __str__(self) -> str:
         """Write it as the pack does: `30m`, `2h`, `7d`, `4wh`, `5wd`."""
+        if not self.value:
+            return "0m"
         for unit in ("wd", "wh") if self.kind is not SpanKind.CALENDAR else ("d", "h", "m", "s"):
             kind, one = _UNITS[unit]
             if kind is self.kind and self.value % one == timedelta():
@@ -120,6 +122,12 @@ def _parse_duration(text: object) -> timedelta:
     return span.value
 
 
+def _as_text(told: object) -> object:
+    if not isinstance(told, str | time):
+        raise ValueError('not a time of day; write it in quotes: "14:00"')
+    return told
+
+
 def _write_duration(value: timedelta) -> str:
     return str(Span(SpanKind.CALENDAR, value))
 
@@ -131,6 +139,8 @@ Duration = Annotated[
     timedelta, BeforeValidator(_parse_duration), PlainSerializer(_write_duration, return_type=str)
 ]
 #: A share or a weight; `check_policy` finds what is above 1 or does not sum up.
-Share = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, strict=True)]
 #: A count of something.
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+#: A local time of day. Unquoted, YAML would read 14:00 as the number 840.
+DayTime = Annotated[time, BeforeValidator(_as_text)]

@@ -11,6 +11,11 @@ from models.policy.faults import PolicyFault
 Path = tuple[str | int, ...]
 
 
+#: The C reader where the wheel brings it: five times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 class Mark(NamedTuple):
     """File and line, 1 the first."""
 
@@ -29,7 +34,7 @@ class Tree(NamedTuple):
 def read_tree(text: str, *, file: str, root: Path) -> Tree:
     """Read one YAML file whose content stands at `root` of the pack. Never raises for bad YAML."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         problem = f"not YAML: {error.problem or error.context}"
@@ -86,6 +91,9 @@ class _Reader:
             self.faults.append(_fault(mark, path, "write it out; aliases are not read"))
             return None
         self._seen.add(id(node))
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            self.faults.append(_fault(mark, path, f"take the tag {node.tag} away"))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
