@@ -15,6 +15,8 @@ from partygrid.errors import Invalid
 
 #: Largest whole number that every JSON reader keeps exactly.
 SAFE_INTEGER = 2**53 - 1
+#: Deepest nesting. A fixed limit, because the interpreter's own depends on who is calling.
+DEEPEST = 64
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
@@ -30,15 +32,10 @@ def canonical(value: object) -> bytes:
     Raises `NotCanonical` for anything else; a fraction is written as a whole number of a smaller
     unit or as text.
     """
-    try:
-        oddity = _oddity(value)
-        if oddity is None:
-            return _encode(value)
-    except UnicodeEncodeError:
-        oddity = "a text with half a surrogate pair"
-    except RecursionError:
-        oddity = "nested too deeply"
-    raise NotCanonical(f"no canonical form: {oddity}")
+    oddity = _oddity(value, DEEPEST)
+    if oddity is not None:
+        raise NotCanonical(f"no canonical form: {oddity}")
+    return _spelled(value)
 
 
 def canonical_struct(value: msgspec.Struct) -> bytes:
@@ -47,6 +44,10 @@ def canonical_struct(value: msgspec.Struct) -> bytes:
     Times are aware UTC and stand as RFC 3339 text. The types are trusted, not looked at again:
     a field that may hold any JSON is checked with `canonical` by whoever owns the Struct.
     """
+    return _spelled(value)
+
+
+def _spelled(value: object) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
@@ -60,7 +61,7 @@ def canonical_foreign(data: bytes) -> bytes:
     """
     try:
         value = _decode(data)
-        if _oddity(value, fractions=True) is None:
+        if _oddity(value, DEEPEST, fractions=True) is None:
             return _encode(value)
         return rfc8785.dumps(value)
     except msgspec.DecodeError as error:
@@ -71,8 +72,8 @@ def canonical_foreign(data: bytes) -> bytes:
         raise NotCanonical("no JSON: not UTF-8, or nested too deeply") from None
 
 
-def _oddity(value: object, *, fractions: bool = False) -> str | None:
-    """Say what lies outside the small domain, or None."""
+def _oddity(value: object, depth: int, *, fractions: bool = False) -> str | None:
+    """Say what lies outside the small domain, or None; `depth` is how much deeper it may go."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return None
@@ -80,29 +81,26 @@ def _oddity(value: object, *, fractions: bool = False) -> str | None:
         fits = -SAFE_INTEGER <= value <= SAFE_INTEGER
         return None if fits else "a whole number beyond 2^53 - 1"
     if isinstance(value, dict):
-        return _odd_object(value, fractions=fractions)
+        if not all(type(key) is str and key.isascii() for key in value):
+            return "an object key that is not ASCII text"
+        return _odd_items(value.values(), depth, fractions=fractions)
     if isinstance(value, list | tuple):
-        return _odd_items(value, fractions=fractions)
+        return _odd_items(value, depth, fractions=fractions)
     if isinstance(value, str) or (fractions and _is_plain_fraction(value)):
         return None
     return f"a value of type {kind.__name__}"
 
 
-def _odd_items(values: Iterable[object], *, fractions: bool) -> str | None:
+def _odd_items(values: Iterable[object], depth: int, *, fractions: bool) -> str | None:
+    if depth == 0:
+        raise NotCanonical("no canonical form: nested too deeply")
     for item in values:
         if type(item) is str:
             continue
-        oddity = _oddity(item, fractions=fractions)
+        oddity = _oddity(item, depth - 1, fractions=fractions)
         if oddity is not None:
             return oddity
     return None
-
-
-def _odd_object(value: dict[object, object], *, fractions: bool) -> str | None:
-    for key in value:
-        if type(key) is not str or not key.isascii():
-            return "an object key that is not ASCII text"
-    return _odd_items(value.values(), fractions=fractions)
 
 
 def _is_plain_fraction(value: object) -> bool:

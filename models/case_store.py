@@ -53,16 +53,16 @@ class Stored(Struct, frozen=True):
     head: ChainHead | None = None
 
 
-def load_cases(cursor: Cursor, ids: Iterable[str]) -> dict[str, Stored]:
-    """Return the known cases among `ids`, whole."""
+def load_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> dict[str, Stored]:
+    """Return the shard's cases among `ids`, whole."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
     query = sql.SQL(
         "SELECT consultation_id::text, assignment_id::text, whistle_id::text, visit_id::text,"
-        " audit_seq, audit_hash, {} FROM cases WHERE id = ANY(%s::uuid[])"
+        " audit_seq, audit_hash, {} FROM cases WHERE shard = %s AND id = ANY(%s::uuid[])"
     ).format(CASES.select_list)
-    rows = cursor.execute(query, (wanted,)).fetchall()
+    rows = cursor.execute(query, (shard, wanted)).fetchall()
     children = {
         name: _load_children(cursor, table, [row[at] for row in rows if row[at]])
         for at, (name, table) in enumerate(CHILDREN.items())

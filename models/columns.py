@@ -46,6 +46,13 @@ def big(*, primary_key: bool = False, default: int | None = None) -> Any:
     return Field(sa_type=BigInteger, primary_key=primary_key, nullable=False, **given)  # type: ignore[call-overload]
 
 
+def counted() -> Any:
+    """Return a 64-bit primary key that the database counts up."""
+    return Field(  # type: ignore[call-overload]
+        sa_type=BigInteger, primary_key=True, default=None, sa_column_kwargs={"autoincrement": True}
+    )
+
+
 def words() -> Any:
     """Return a text of any length."""
     return Field(sa_type=Text, default="", nullable=False)  # type: ignore[call-overload]

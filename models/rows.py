@@ -5,8 +5,8 @@ batch is one statement whatever its size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, get_type_hints
 
@@ -35,10 +35,12 @@ class RowMap:
         """Match the table's columns with the struct's fields by name."""
         self.table: SqlTable = table.__table__  # type: ignore[attr-defined]
         self.name: str = self.table.name
+        #: numbers that the database gives
+        generated = {
+            c.name for c in self.table.columns if c.primary_key and c.autoincrement is True
+        }
         self.columns: tuple[str, ...] = tuple(
-            column.name
-            for column in self.table.columns
-            if not (column.primary_key and column.autoincrement is True)
+            column.name for column in self.table.columns if column.name not in generated
         )
         self.struct = struct
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, PrimaryKeyConstraint, text
 from sqlmodel import Field
 
-from models.columns import big, binary, json, moment, uuid_key, uuid_ref, words
+from models.columns import big, binary, counted, json, moment, uuid_key, uuid_ref, words
 from models.table import Table, one_of
 from models.values import DeadLetterReason, Fate
 
@@ -175,7 +175,7 @@ class Outbox(Table, table=True):
         ),
         Index("ix_outbox_event", "event_id"),
     )
-    id: int | None = big(primary_key=True)
+    id: int | None = counted()
     shard: int
     topic: str
     #: record key: the township, never anything personal
@@ -232,3 +232,13 @@ class Installation(Table, table=True):
     __tablename__ = "installation"
     name: str = Field(primary_key=True)
     value: str
+
+
+class PolicyPacks(Table, table=True):
+    """Every policy pack that was ever in force, whole: a case keeps the version it began under."""
+
+    __tablename__ = "policy_packs"
+    version: str = Field(primary_key=True)
+    activated_at: datetime = moment()
+    #: the pack as JSON
+    pack: str = words()

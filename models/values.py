@@ -31,6 +31,11 @@ def case_id_of(source: str, event_id: str) -> CaseId:
     return CaseId(derived_id("case", source, event_id))
 
 
+def history_case_id(source: str, case_ref: str) -> CaseId:
+    """Return the id under which all rows of an imported case meet."""
+    return CaseId(derived_id("history", source, case_ref))
+
+
 class Step(StrEnum):
     """One step of a case's way: one topic, one flow, one decide module."""
 

@@ -60,7 +60,7 @@ class DeadlineRecomputed(Payload, kw_only=True):
     "grid.escalation.whistle_requested", Topic.ESCALATION, action="escalation.whistle_request"
 )
 class WhistleRequested(Payload, kw_only=True):
-    """吹哨. When the township calls departments; emergencies are blown at once by the duty leader."""
+    """吹哨. When the township calls departments; the duty leader's emergency blows at once."""
 
     kind: WhistleKind
     #: 主办 empty lets the responsibility list name it
@@ -154,6 +154,9 @@ class ObjectionAdjudicated(Payload, kw_only=True):
     """裁定. When the level in charge decides on an objection."""
 
     upheld: bool
+    #: unit that objected; empty where only one objection is open
+    objector: str = ""
+    #: unit that takes over; a helper may be let go without one
     new_lead: str = ""
     reason: Text
 

@@ -192,6 +192,14 @@ class ReportReclassified(Payload, kw_only=True):
     reason: Text
 
 
+@event_type("grid.report.marked", Topic.REPORTS, action="report.mark")
+class ReportMarked(Payload, kw_only=True):
+    """标记. When the bypass or confidential mark is set or lifted afterwards."""
+
+    mark: Mark
+    reason: Text
+
+
 @event_type(
     "grid.report.history_recorded",
     Topic.REPORTS,

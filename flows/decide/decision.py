@@ -5,9 +5,9 @@ from datetime import datetime
 from msgspec import Struct
 
 from events.contract.envelope import Acting, Event, Payload
-from models.office import Office
 from models.case import Case, Clock, Township, VillageTask
 from models.directory import Directory
+from models.office import Office
 from models.values import CaseId, Fate
 from notifications.notice import Notice
 

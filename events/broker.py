@@ -1,0 +1,84 @@
+"""Reaching the broker: client settings, topics and their ids."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from events.contract.registry import INBOUND_TOPICS, RESTRICTED_PREFIX, Topic
+from partygrid.errors import Unavailable
+from partygrid.settings import Settings
+
+#: Every topic that exists from the start, beside those of townships and apps.
+OWN_TOPICS = (*INBOUND_TOPICS, str(Topic.DEAD_LETTERS), str(Topic.AUDIT_SEALS))
+
+
+def client_settings(settings: Settings, bootstrap: str) -> dict[str, Any]:
+    """Return what every client of ours connects with."""
+    given: dict[str, Any] = {
+        "bootstrap_servers": bootstrap.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "reconnect_backoff_max_ms": 2000,
+        "bootstrap_timeout_ms": 5000,
+    }
+    if settings.kafka_sasl_mechanism:
+        given["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        given["sasl_plain_username"] = settings.kafka_username
+        if settings.kafka_password:
+            given["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    if settings.kafka_ca_file:
+        given["ssl_cafile"] = str(settings.kafka_ca_file)
+    return given
+
+
+class Broker:
+    """Topics of the installation, as the broker knows them."""
+
+    def __init__(self, client: Mapping[str, Any], *, partitions: int, replication: int) -> None:
+        """Connect at the first question."""
+        self._client, self._partitions, self._replication = client, partitions, replication
+        self._admin: KafkaAdminClient | None = None
+
+    def ensure(self, topics: Iterable[str]) -> None:
+        """Create the topics that are missing. Raises `Unavailable`."""
+        try:
+            admin = self._connected()
+            missing = sorted(set(topics) - set(admin.list_topics()))
+            if missing:
+                admin.create_topics([self._new(name) for name in missing])
+        except TopicAlreadyExistsError:
+            return
+        except KafkaError as fault:
+            self.close()
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+
+    def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
+        """Return topic → id: another id under the same name means the broker lost its log."""
+        try:
+            found = self._connected().describe_topics(list(topics))
+        except KafkaError as fault:
+            self.close()
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+        return {str(one["name"]): str(one["topic_id"]) for one in found}
+
+    def close(self) -> None:
+        """Disconnect; the next question connects again."""
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
+
+    def _connected(self) -> KafkaAdminClient:
+        if self._admin is None:
+            self._admin = KafkaAdminClient(**self._client)
+        return self._admin
+
+    def _new(self, name: str) -> NewTopic:
+        plain = name.removeprefix(RESTRICTED_PREFIX)
+        inbound = plain in set(INBOUND_TOPICS)
+        return NewTopic(
+            name=name,
+            num_partitions=self._partitions if inbound else 1,
+            replication_factor=self._replication,
+        )

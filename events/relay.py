@@ -1,0 +1,179 @@
+"""Committed outbox rows onto their topics, in order per key; killed anywhere, nothing is lost.
+
+A row is marked only after the broker acknowledged it, so a crash in between publishes it twice,
+and whoever reads it knows it by its id.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from kafka import KafkaProducer
+from kafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from events.broker import Broker
+from events.contract.registry import INBOUND_TOPICS
+from events.partitions import partition_of
+from models.values import DeadLetterReason, derived_id
+from partygrid.clock import Clock
+from partygrid.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+#: What no second try can mend.
+FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
+
+_UNPUBLISHED = """
+SELECT id, topic, key, headers, value, partition, instant, source, event_id FROM outbox
+WHERE shard = %s AND published_at IS NULL ORDER BY id LIMIT %s
+"""
+
+
+class Relay:
+    """Publishes for the shards an engine owns."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        client: Mapping[str, Any],
+        broker: Broker,
+        *,
+        partitions: int,
+        clock: Clock,
+        batch: int = 1000,
+    ) -> None:
+        """Use its own connection: publishing never shares a transaction with deciding."""
+        self._connection, self._broker = connection, broker
+        self._partitions, self._clock, self._batch = partitions, clock, batch
+        self._known: set[str] = set(INBOUND_TOPICS)
+        try:
+            self._producer = KafkaProducer(
+                **client,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=0,
+                delivery_timeout_ms=30000,
+                request_timeout_ms=10000,
+                max_block_ms=10000,
+                max_request_size=8_000_000,
+            )
+        except KafkaError as fault:
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+
+    def publish(self, shard: int) -> int:
+        """Publish what waits in a shard's outbox; returns how many rows. Raises `Unavailable`."""
+        total = 0
+        while True:
+            rows = self._connection.execute(_UNPUBLISHED, (shard, self._batch)).fetchall()
+            if not rows:
+                self._connection.commit()
+                return total
+            self._send(shard, rows)
+            total += len(rows)
+
+    def _send(self, shard: int, rows: list[tuple[Any, ...]]) -> None:
+        new = {row[1] for row in rows} - self._known
+        if new:
+            self._broker.ensure(new)
+            self._known |= new
+        futures = [(row, self._hand_over(row)) for row in rows]
+        try:
+            self._producer.flush(timeout=30)
+        except KafkaError as fault:
+            self._connection.rollback()
+            raise Unavailable(f"the broker did not take {len(rows)} records: {fault}") from fault
+        published = []
+        for row, future in futures:
+            fault = future if isinstance(future, KafkaError) else future.exception
+            if fault is None:
+                published.append(row[0])
+            elif isinstance(fault, FOR_GOOD):
+                self._give_up(shard, row, fault)
+            else:
+                self._mark(published)
+                raise Unavailable(f"the broker did not take a record: {fault}") from fault
+        self._mark(published)
+
+    def _hand_over(self, row: tuple[Any, ...]) -> Any:
+        _, topic, key, headers, value, partition, instant, _, _ = row
+        try:
+            return self._producer.send(
+                topic,
+                value=value,
+                key=key.encode(),
+                headers=[
+                    (name, text.encode("latin-1" if partition >= 0 else "utf-8"))
+                    for name, text in headers
+                ],
+                partition=self._partition(topic, key, partition),
+                timestamp_ms=_milliseconds(instant),
+            )
+        except FOR_GOOD as fault:
+            return fault
+        except KafkaError as fault:
+            self._connection.rollback()
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+
+    def _partition(self, topic: str, key: str, partition: int) -> int:
+        if topic not in INBOUND_TOPICS:
+            return 0
+        return partition if partition >= 0 else partition_of(key, self._partitions)
+
+    def _mark(self, ids: Iterable[int]) -> None:
+        self._connection.execute(
+            "UPDATE outbox SET published_at = %s WHERE id = ANY(%s)",
+            (self._clock.now(), list(ids)),
+        )
+        self._connection.commit()
+
+    def _give_up(self, shard: int, row: tuple[Any, ...], fault: Exception) -> None:
+        """Dead-letter a row the broker refuses for good; the others go on."""
+        number, topic, _, _, value, _, _, source, event_id = row
+        log.warning("outbox row %s is refused for good: %s", number, type(fault).__name__)
+        self._connection.execute(
+            "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
+            ' "offset", source, event_id, event_type, township, headers, value, at,'
+            " replayed_as, replayed_by)"
+            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', '', '[]', %s, %s, '', '')"
+            " ON CONFLICT DO NOTHING",
+            (
+                derived_id("unpublishable", shard, number),
+                shard,
+                str(DeadLetterReason.UNPUBLISHABLE),
+                type(fault).__name__,
+                topic,
+                source,
+                event_id,
+                value,
+                self._clock.now(),
+            ),
+        )
+        self._mark([number])
+
+    def close(self) -> None:
+        """Stop publishing."""
+        self._producer.close(timeout=5)
+
+
+def send_again(connection: psycopg.Connection[Any], shard: int) -> int:
+    """Mark what a broker forgot to be published again: inbound rows no journal entry answers."""
+    cursor = connection.execute(
+        "UPDATE outbox o SET published_at = NULL WHERE o.shard = %s AND o.topic = ANY(%s)"
+        " AND o.published_at IS NOT NULL AND NOT EXISTS (SELECT FROM journal j"
+        " WHERE j.source = o.source AND j.event_id = o.event_id)"
+        " AND NOT EXISTS (SELECT FROM dead_letters d"
+        " WHERE d.source = o.source AND d.event_id = o.event_id)",
+        (shard, list(INBOUND_TOPICS)),
+    )
+    return cursor.rowcount
+
+
+def _milliseconds(instant: datetime | None) -> int | None:
+    return None if instant is None else int(instant.astimezone(UTC).timestamp() * 1000)

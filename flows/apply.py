@@ -1,0 +1,319 @@
+"""One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+
+from events.admission import Admitted, Gate, Rejected, admit
+from events.codec import Decoded, Undecodable, decode
+from events.partitions import partition_of
+from events.texts import FreeText, redact
+from flows.batch import Batch, DueFiring, RawRecord, Result
+from flows.decide.decision import Firing
+from flows.facts import Needs, desk, needs_of, neighbour, recent_since
+from flows.fold import PATIENCE, Fold
+from flows.workspace import Workspace
+from flows.written import Written
+from models import case_store, ledger_store, shard_store
+from models.audit_chain import ChainHead, chain
+from models.case import ClockKind
+from models.commitments import text_commitment
+from models.directory import Directory
+from models.directory_store import load_directory, lock_directory, save_entries
+from models.ledger_store import ParkedEvent
+from models.setting import Setting
+from models.shard_store import ShardState
+from models.values import DeadLetterReason, Step
+
+Cursor = psycopg.Cursor[Any]
+
+
+class Directories:
+    """The directory as last loaded; loaded again when another shard recorded something."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known = Directory()
+
+    def at(self, cursor: Cursor, revision: int) -> Directory:
+        """Return the directory at `revision`."""
+        if self._known.revision != revision:
+            self._known = load_directory(cursor, revision)
+        return self._known
+
+    def forget(self) -> None:
+        """Load again next time: what was recorded in memory was rolled back."""
+        self._known = Directory(revision=-1)
+
+
+def apply_batch(
+    cursor: Cursor, state: ShardState, batch: Batch, setting: Setting, directories: Directories
+) -> tuple[ShardState, Result]:
+    """Decide a batch and write everything that follows, as the shard's owner.
+
+    Raises `ShardLost` where another engine owns the shard; the caller commits or rolls back.
+    """
+    held = shard_store.fence(cursor, state, batch.positions)
+    revision = held.directory_revision
+    if batch.step is Step.DIRECTORY and batch.records:
+        revision = lock_directory(cursor)
+    directory = directories.at(cursor, revision)
+    opened = _open_records(batch, setting, directory)
+    work = _load(cursor, batch, opened, setting, directory)
+    fold = Fold(setting, work, batch, seq=held.seq, revision=revision)
+    _fold_records(cursor, fold, opened)
+    _fold_firings(cursor, fold, batch.firings)
+    head = _store(cursor, fold, held, batch)
+    after = replace(
+        held,
+        seq=fold.seq,
+        head=head,
+        positions=batch.positions,
+        directory_revision=fold.revision,
+    )
+    shard_store.advance(cursor, after)
+    return after, _result(fold.written)
+
+
+Opened = list[tuple[RawRecord, Admitted | Rejected, list[FreeText]]]
+
+
+def _open_records(batch: Batch, setting: Setting, directory: Directory) -> Opened:
+    """Decode, check and take the words out of each record."""
+    gate = Gate(
+        directory=directory,
+        policy=setting.shelf.current,
+        own_key=setting.own_key,
+        check_time=not setting.time_lapse,
+    )
+    return [_open(raw, gate, setting) for raw in batch.records]
+
+
+def _open(
+    raw: RawRecord, gate: Gate, setting: Setting
+) -> tuple[RawRecord, Admitted | Rejected, list[FreeText]]:
+    read: Decoded | Undecodable
+    if len(raw.value) > gate.policy.limits.event_bytes:
+        read = Undecodable(
+            DeadLetterReason.TOO_LARGE,
+            f"{len(raw.value)} bytes, at most {gate.policy.limits.event_bytes}",
+        )
+    else:
+        read = decode(raw.value, raw.headers)
+    verdict = admit(gate, read, raw.at.topic, len(raw.value), raw.now)
+    if isinstance(verdict, Rejected):
+        return raw, verdict, []
+    event = verdict.event
+
+    def commit(field: str, words: str) -> str:
+        return text_commitment(
+            setting.text_key, source=event.source, event_id=event.id, field=field, text=words
+        )
+
+    data, texts = redact(event.data, commit)
+    return raw, replace(verdict, event=replace(event, data=data)), texts
+
+
+def _load(
+    cursor: Cursor, batch: Batch, opened: Opened, setting: Setting, directory: Directory
+) -> Workspace:
+    """Load in bulk whatever the batch's decisions may ask for."""
+    needs = [
+        needs_of(verdict.event, "case", setting, raw.now)
+        for raw, verdict, _ in opened
+        if isinstance(verdict, Admitted)
+    ]
+    needs += [
+        needs_of(_firing(due), due.timer.subject_kind, setting, due.timer.clock.due_at)
+        for due in batch.firings
+        if due.timer.subject_kind != "parked"
+    ]
+    work = Workspace(directory)
+    _load_townships(cursor, work, needs)
+    rounds = _rounds(batch)
+    waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
+    _load_cases(cursor, work, batch.shard, needs, waiting)
+    _load_tasks(cursor, work, needs)
+    _load_report_facts(cursor, work, needs)
+    for township, due_at in rounds.items():
+        rows = case_store.load_work(
+            cursor, batch.shard, township, recent_since(setting.shelf.current, due_at)
+        )
+        work.desks = dict(map(desk, rows))
+    return work
+
+
+def _firing(due: DueFiring) -> Firing:
+    return Firing(subject=due.timer.subject, township=due.timer.township, clock=due.timer.clock)
+
+
+def _rounds(batch: Batch) -> dict[str, datetime]:
+    """Return the townships whose matching round is in the batch; the loop puts one in at most."""
+    return {
+        due.timer.subject: due.timer.clock.due_at
+        for due in batch.firings
+        if due.timer.subject_kind == "township" and due.timer.clock.kind is ClockKind.ROUND
+    }
+
+
+def _load_townships(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
+    work.townships = case_store.load_townships(
+        cursor, (township for need in needs for township in need.townships)
+    )
+
+
+def _load_cases(
+    cursor: Cursor, work: Workspace, shard: int, needs: list[Needs], waiting: list[str]
+) -> None:
+    ids = {case_id for need in needs for case_id in need.cases} | set(waiting)
+    for case_id, stored in case_store.load_cases(cursor, shard, ids).items():
+        work.cases[case_id] = work.before[case_id] = stored.case
+        if stored.head is not None:
+            work.heads[case_id] = stored.head
+    if ids:
+        work.parked = ledger_store.load_parked(cursor, shard, ids)
+
+
+def _load_tasks(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
+    ids = {task_id for need in needs for task_id in need.tasks}
+    for task_id, (task, head) in case_store.load_tasks(cursor, ids).items():
+        work.tasks[task_id] = task
+        if head is not None:
+            work.heads[task_id] = head
+
+
+def _load_report_facts(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
+    numbers = [need.number for need in needs if need.number]
+    if not numbers:
+        return
+    work.numbers = ledger_store.load_numbers(cursor, numbers)
+    near = [need.near for need in needs if need.near]
+    for key, rows in case_store.load_neighbours(cursor, near).items():
+        work.neighbours[key] = {row[0]: neighbour(row) for row in rows}
+
+
+def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
+    """Fold records in their order; each ends in exactly one place."""
+    known = ledger_store.known_hashes(
+        cursor,
+        [
+            (verdict.event.source, verdict.event.id)
+            for _, verdict, _ in opened
+            if isinstance(verdict, Admitted)
+        ],
+    )
+    for raw, verdict, texts in opened:
+        if isinstance(verdict, Rejected):
+            _reject(fold, raw, verdict)
+            continue
+        event = verdict.event
+        identity = (event.source, event.id)
+        if fold.batch.aside is not None:
+            fold.dead(raw, fold.batch.aside, "tried alone, each time in vain", verdict)
+        elif partition_of(event.township, fold.setting.partitions) != raw.at.partition:
+            fold.forward(raw, event)
+        elif identity not in known:
+            known[identity] = event.content_hash
+            fold.event(raw, verdict, texts)
+        elif known[identity] == event.content_hash:
+            fold.duplicate(raw, event)
+        else:
+            fold.dead(raw, DeadLetterReason.ID_CONFLICT, "another content under this id", verdict)
+
+
+def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
+    reason = fold.batch.aside or verdict.reason
+    fold.dead(
+        raw,
+        reason,
+        verdict.detail,
+        source=verdict.source,
+        event_id=verdict.event_id,
+        event_type=verdict.event_type,
+        township=verdict.township,
+        answer=verdict.app is not None,
+    )
+
+
+def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) -> None:
+    parked_ids = [due.timer.subject for due in firings if due.timer.clock.key == PATIENCE]
+    parked: dict[str, ParkedEvent] = (
+        ledger_store.load_parked_by_id(cursor, parked_ids) if parked_ids else {}
+    )
+    for waiting in parked.values():
+        fold.work.parked.setdefault(waiting.case_id, []).append(waiting)
+    for due in firings:
+        if due.timer.clock.key != PATIENCE:
+            fold.firing(due)
+        elif due.timer.subject in parked:
+            fold.patience_over(due, parked[due.timer.subject])
+
+
+def _store(cursor: Cursor, fold: Fold, held: ShardState, batch: Batch) -> ChainHead:
+    """Write everything in bulk; returns the head of the shard's audit chain."""
+    written, work = fold.written, fold.work
+    ledger_store.append_journal(cursor, written.journal)
+    chained = chain(
+        written.audit,
+        shard=batch.shard,
+        head=held.head,
+        case_heads=work.heads,
+        algorithm=fold.setting.algorithm,
+    )
+    ledger_store.append_audit(cursor, chained.records)
+    heads = {**work.heads, **chained.case_heads}
+    changed = work.changes()
+    named = {case.id for _, case in changed}
+    changed += [
+        (work.before[subject], work.before[subject])
+        for subject in chained.case_heads
+        if subject in work.before and subject not in named
+    ]
+    case_store.save_cases(cursor, changed, shard=batch.shard, heads=heads)
+    tasks = work.changed_tasks | {one for one in chained.case_heads if one in work.tasks}
+    case_store.save_tasks(
+        cursor, [work.tasks[one] for one in sorted(tasks)], shard=batch.shard, heads=heads
+    )
+    case_store.save_townships(
+        cursor,
+        [work.townships[one] for one in sorted(work.changed_townships)],
+        shard=batch.shard,
+    )
+    ledger_store.save_numbers(
+        cursor, batch.shard, {key: work.numbers[key] for key in sorted(work.changed_numbers)}
+    )
+    save_entries(cursor, written.entries, recorded_at=batch.recorded_at)
+    _store_rows(cursor, written)
+    if batch.records:
+        last = batch.records[-1].at
+        shard_store.forget_attempts(
+            cursor, topic_id=last.topic_id, partition=last.partition, upto=last.offset
+        )
+    return chained.head
+
+
+def _store_rows(cursor: Cursor, written: Written) -> None:
+    ledger_store.RECORDS.copy(cursor, written.records)
+    ledger_store.change_fates(cursor, written.fates)
+    ledger_store.OUTCOMES.upsert(cursor, list(written.outcomes.values()))
+    ledger_store.remove_parked(cursor, written.unparked)
+    ledger_store.PARKED.copy(cursor, written.parked)
+    ledger_store.DEAD_LETTERS.copy(cursor, written.dead_letters)
+    ledger_store.save_timers(cursor, written.stopped_timers, list(written.running_timers.values()))
+    ledger_store.append_texts(cursor, written.texts)
+    ledger_store.append_notices(cursor, written.notices)
+    ledger_store.OUTBOX.copy(cursor, written.outbox)
+    if written.outbox:
+        cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
+    if written.notices:
+        cursor.execute("SELECT pg_notify('partygrid_notices', '')")
+
+
+def _result(written: Written) -> Result:
+    return Result(
+        lines=tuple(written.lines),
+        follow_ups=len(written.outbox),
+        dead_letters=len(written.dead_letters),
+    )

@@ -1,0 +1,73 @@
+"""What goes into a transaction and what comes out of it."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from models.ledger_store import DueTimer
+from models.shard_store import Positions
+from models.values import DeadLetterReason, Step
+
+
+class Coordinate(Struct, frozen=True, kw_only=True):
+    """Where a record lies: never the same twice, not even after a broker lost its log."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+
+
+class RawRecord(Struct, frozen=True, kw_only=True):
+    """A record as it was read."""
+
+    at: Coordinate
+    key: bytes | None
+    headers: list[tuple[str, bytes]]
+    value: bytes
+    #: decision time: append time in the log, or when it was first read
+    now: datetime
+
+
+class DueFiring(Struct, frozen=True, kw_only=True):
+    """A timer to fire, and why it does not wait for a topic that cannot be read."""
+
+    timer: DueTimer
+    stalled: str = ""
+    wave: int = 0
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Records of one topic and partition, or firings: decided in one transaction."""
+
+    shard: int
+    step: Step
+    records: tuple[RawRecord, ...] = ()
+    firings: tuple[DueFiring, ...] = ()
+    #: where the shard's reading stands after it; the owner fills it in
+    positions: Positions = {}
+    #: wall clock
+    recorded_at: datetime
+    #: present instant of a time-lapse
+    instant: datetime | None = None
+    flow_run: str = ""
+    #: why its one record must not be decided: it killed the process, or could not be stored
+    aside: DeadLetterReason | None = None
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One input as the shift's table shows it. Marked cases are `restricted`."""
+
+    number: str
+    event: str
+    fate: str
+    reason: str
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What a transaction did."""
+
+    lines: tuple[Line, ...]
+    #: timers or follow-ups were written: the loop looks again at once
+    follow_ups: int
+    dead_letters: int

@@ -1,0 +1,130 @@
+"""Time-lapse: releases one instant after the other, each only when the one before is drained.
+
+It writes the records of an instant first and then sets the instant, so an engine that sees the
+instant finds all its records. Drained means: every shard's owner has read every inbound topic to
+its end, published its outbox, and has nothing due.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from msgspec import Struct
+
+from events.contract.registry import INBOUND_TOPICS
+from events.partitions import partition_of
+from models.ledger_store import next_due
+from partygrid.errors import Unavailable
+
+Connection = psycopg.Connection[Any]
+
+
+class Outbound(Struct, frozen=True, kw_only=True):
+    """A record to be written at an instant: signed already, or deliberately spoilt."""
+
+    topic: str
+    key: str
+    headers: list[tuple[str, bytes]]
+    value: bytes
+    #: a partition other than the key's, to try what a foreign partitioner does
+    partition: int = -1
+
+
+class Stalled(Unavailable):
+    """An instant is not drained within the limit: is an engine running?"""
+
+
+class Conductor:
+    """Holds the present instant of an installation."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        client: Mapping[str, Any],
+        *,
+        partitions: int,
+        patience: timedelta = timedelta(seconds=120),
+        while_waiting: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`while_waiting` is called again and again until an instant is drained."""
+        self._connection, self._partitions = connection, partitions
+        self._patience, self._while_waiting = patience, while_waiting
+        try:
+            self._producer = KafkaProducer(
+                **client,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=2,
+                max_request_size=16_000_000,
+            )
+        except KafkaError as fault:
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+
+    def release(self, instant: datetime, records: Iterable[Outbound] = ()) -> None:
+        """Write what happens at `instant`, let it be decided, and wait until it is drained.
+
+        Raises `Stalled` where that takes longer than the patience.
+        """
+        stamp = int(instant.astimezone(UTC).timestamp() * 1000)
+        for record in records:
+            self._producer.send(
+                record.topic,
+                key=record.key.encode(),
+                value=record.value,
+                headers=record.headers,
+                partition=self._partition(record),
+                timestamp_ms=stamp,
+            )
+        self._producer.flush(timeout=30)
+        self._connection.execute(
+            "INSERT INTO conductor (id, instant, handed_over) VALUES (1, %s, false)"
+            " ON CONFLICT (id) DO UPDATE SET instant = excluded.instant, handed_over = false",
+            (instant,),
+        )
+        self._connection.commit()
+        self._wait(instant)
+
+    def next_due(self) -> datetime | None:
+        """Return when the next timer of the installation is due."""
+        with self._connection.cursor() as cursor:
+            due = next_due(cursor)
+        self._connection.commit()
+        return due
+
+    def instant(self) -> datetime | None:
+        """Return the present instant; None before the first."""
+        row = self._connection.execute("SELECT instant FROM conductor WHERE id = 1").fetchone()
+        self._connection.commit()
+        return row[0] if row else None
+
+    def hand_over(self) -> None:
+        """Give the installation to the wall clock: engines started next are live."""
+        self._connection.execute("UPDATE conductor SET handed_over = true WHERE id = 1")
+        self._connection.commit()
+
+    def close(self) -> None:
+        """Stop producing."""
+        self._producer.close(timeout=5)
+
+    def _partition(self, record: Outbound) -> int:
+        if record.partition >= 0:
+            return record.partition
+        return partition_of(record.key, self._partitions) if record.topic in INBOUND_TOPICS else 0
+
+    def _wait(self, instant: datetime) -> None:
+        deadline = time.monotonic() + self._patience.total_seconds()
+        while True:
+            row = self._connection.execute(
+                "SELECT count(*) FROM shards WHERE drained_at IS DISTINCT FROM %s", (instant,)
+            ).fetchone()
+            self._connection.commit()
+            if row is not None and row[0] == 0:
+                return
+            if time.monotonic() > deadline:
+                raise Stalled(instant=instant.isoformat())
+            self._while_waiting()
+            time.sleep(0.001)

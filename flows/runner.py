@@ -1,0 +1,31 @@
+"""Who carries a batch out: plainly, or as a task run in a step's shift (`flows.shifts`)."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from flows.batch import Batch, Result
+
+Work = Callable[[], list[Result]]
+
+
+class Runner(Protocol):
+    """Carries batches out, once each."""
+
+    def run(self, batch: Batch, work: Work) -> list[Result]:
+        """Do `work`, and let those see it who watch; what it raises comes through."""
+        ...
+
+    def close(self) -> None:
+        """End what is open."""
+        ...
+
+
+class PlainRunner:
+    """Does the work and nothing else: tests, benchmarks, and whenever Prefect is away."""
+
+    def run(self, batch: Batch, work: Work) -> list[Result]:
+        """Do `work`."""
+        return work()
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,108 @@
+"""What a micro-batch knows: loaded once in bulk, then changed in memory, event by event.
+
+Every fact a decision may ask for is read from here, so an event sees what the one before it in
+the same batch did, and no outcome depends on where a batch ends.
+"""
+
+from datetime import datetime, timedelta
+
+from flows.decide.decision import Neighbour, OpenWork
+from models.audit_chain import ChainHead
+from models.case import Case, Township, VillageTask
+from models.directory import Directory
+from models.ledger_store import ParkedEvent
+from models.values import CaseId, Mark
+
+
+class Workspace:
+    """The batch's own picture of cases, tasks, townships and numbers."""
+
+    def __init__(self, directory: Directory) -> None:
+        """Begin empty; the loader fills it."""
+        self.directory = directory
+        self.cases: dict[str, Case] = {}
+        self.before: dict[str, Case] = {}
+        self.tasks: dict[str, VillageTask] = {}
+        self.changed_tasks: set[str] = set()
+        self.townships: dict[str, Township] = {}
+        self.changed_townships: set[str] = set()
+        self.heads: dict[str, ChainHead] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
+        self.changed_numbers: set[tuple[str, str]] = set()
+        self.neighbours: dict[tuple[str, str], dict[str, Neighbour]] = {}
+        self.parked: dict[str, list[ParkedEvent]] = {}
+        self.desks: dict[str, OpenWork] = {}
+
+    def case(self, case_id: str) -> Case:
+        """Return the case as it stands now; a stub where nothing is known of it."""
+        known = self.cases.get(case_id)
+        return known if known is not None else Case(id=CaseId(case_id))
+
+    def township(self, township_id: str) -> Township:
+        """Return the township as it stands now."""
+        known = self.townships.get(township_id)
+        return known if known is not None else Township(id=township_id)
+
+    def put(self, case: Case) -> None:
+        """Take a case as a decision left it."""
+        self.cases[case.id] = case
+        bucket = self.neighbours.get((case.township, case.category))
+        if bucket is None:
+            return
+        if case.is_open and case.mark is Mark.NONE:
+            bucket[case.id] = neighbour_of(case)
+        else:
+            bucket.pop(case.id, None)
+
+    def put_task(self, task: VillageTask) -> None:
+        """Take a village task as a decision left it."""
+        self.tasks[task.id] = task
+        self.changed_tasks.add(task.id)
+
+    def put_township(self, township: Township) -> None:
+        """Take a township as a decision left it."""
+        self.townships[township.id] = township
+        self.changed_townships.add(township.id)
+
+    def near(
+        self, township: str, category: str, *, now: datetime, within: timedelta
+    ) -> tuple[Neighbour, ...]:
+        """Return the open cases of a township and category reported within the window."""
+        bucket = self.neighbours.get((township, category), {})
+        return tuple(
+            sorted(
+                (one for one in bucket.values() if now - within <= one.reported_at <= now),
+                key=lambda one: (one.reported_at, one.case_id),
+            )
+        )
+
+    def next_number(self, grid: str, day: str) -> int:
+        """Return the next free case number of a grid's day."""
+        return self.numbers.get((grid, day), 0) + 1
+
+    def take_number(self, grid: str, day: str) -> None:
+        """Use the next free case number up."""
+        self.numbers[grid, day] = self.next_number(grid, day)
+        self.changed_numbers.add((grid, day))
+
+    def changes(self) -> list[tuple[Case | None, Case]]:
+        """Return the cases that changed, as (before, after)."""
+        return [
+            (self.before.get(case_id), case)
+            for case_id, case in self.cases.items()
+            if case is not self.before.get(case_id)
+        ]
+
+
+def neighbour_of(case: Case) -> Neighbour:
+    """Return what a duplicate check needs of a case."""
+    assert case.reported_at is not None
+    return Neighbour(
+        case_id=case.id,
+        number=case.number,
+        grid=case.grid,
+        category=case.category,
+        lon=case.lon,
+        lat=case.lat,
+        reported_at=case.reported_at,
+    )

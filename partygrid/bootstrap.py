@@ -1,0 +1,130 @@
+"""The composition root: settings to adapters. Nothing else builds a connection or reads a key."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg.errors import OperationalError
+from sqlalchemy import create_engine
+
+from models.hashing import SHA256
+from models.keys import write_secret
+from models.policy.load import default_pack_folder, load_policy
+from models.policy.schema import Policy
+from models.setting import Setting, Shelf
+from models.shard_store import make_shards
+from partygrid.errors import Unavailable
+from partygrid.settings import Settings
+
+Connection = psycopg.Connection[Any]
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest shape. Harmless where it is there already."""
+    engine = create_engine(_sqlalchemy(url))
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def connect(url: str, *, autocommit: bool = False) -> Connection:
+    """Open a connection for the hot path. Raises `Unavailable` where the server is away.
+
+    Plans are made for the values at hand: a generic plan made while a table was new stays slow.
+    """
+    try:
+        connection = psycopg.connect(_psycopg(url), autocommit=autocommit)
+    except OperationalError as fault:
+        raise Unavailable(f"PostgreSQL cannot be reached: {fault}") from fault
+    connection.prepare_threshold = 5
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.execute("SET timezone = 'UTC'")
+    if not autocommit:
+        connection.commit()
+    return connection
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """Open a connection for one piece of work and close it after."""
+    connection = connect(url)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _psycopg(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+def _sqlalchemy(url: str) -> str:
+    return _psycopg(url).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def installation_key(folder: Path, name: str) -> bytes:
+    """Return a secret of the installation from its own file; made at the first asking."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / name
+    if not path.exists():
+        write_secret(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def secrets_folder(settings: Settings) -> Path:
+    """Return the folder of the installation's keys."""
+    return settings.secrets_dir or settings.home / "secrets"
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return the pack in force. Raises `PolicyInvalid`."""
+    return load_policy(settings.policy_dir or default_pack_folder())
+
+
+def prepare(url: str, settings: Settings, policy: Policy, now: datetime) -> None:
+    """Make what every installation has: tables, shards, the pack it runs with."""
+    migrate(url)
+    with connected(url) as connection, connection.cursor() as cursor:
+        make_shards(cursor, settings.partitions, SHA256)
+        cursor.execute(
+            "INSERT INTO policy_packs (version, activated_at, pack) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (policy.version, now, policy.model_dump_json()),
+        )
+        connection.commit()
+
+
+def shelf_of(connection: Connection, policy: Policy) -> Shelf:
+    """Return the packs: the one in force and those older cases were registered under."""
+    rows = connection.execute(
+        "SELECT version, pack FROM policy_packs WHERE version <> %s", (policy.version,)
+    ).fetchall()
+    connection.commit()
+    return Shelf(policy, {version: Policy.model_validate_json(pack) for version, pack in rows})
+
+
+def setting_of(
+    settings: Settings, shelf: Shelf, *, engine: str, time_lapse: bool = False
+) -> Setting:
+    """Return what an engine decides with."""
+    folder = secrets_folder(settings)
+    return Setting(
+        shelf=shelf,
+        partitions=settings.partitions,
+        own_key=installation_key(folder, "own.key"),
+        text_key=installation_key(folder, "text.key"),
+        engine=engine,
+        time_lapse=time_lapse,
+    )

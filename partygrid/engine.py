@@ -1,0 +1,298 @@
+"""The loop of one engine: read, decide, fire, for the shards it owns.
+
+One process, one loop. What is decided stands in `flows`; this file only says in which order the
+shards' inputs are taken up, in wall-clock time and in time-lapse.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+import flows.decide.all  # noqa: F401  (every step's handlers are registered on import)
+from events.broker import Broker
+from events.consumer import ShardConsumer
+from events.contract.registry import INBOUND_TOPICS
+from events.relay import Relay, send_again
+from flows.apply import Directories
+from flows.batch import Batch, DueFiring
+from flows.lapse import firing_batches, next_wave, record_batches, wave_of_timer
+from flows.owner import Owner
+from flows.reading import Reading
+from flows.runner import Runner
+from models import ledger_store
+from models.setting import Setting
+from models.shard_store import ShardLost
+from partygrid.clock import Clock
+from partygrid.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[Any]
+
+#: How many due timers are looked at in one go.
+TIMERS_AT_ONCE = 500
+
+
+class Held:
+    """A shard this engine owns: its owner and its reading."""
+
+    def __init__(self, owner: Owner, reading: Reading) -> None:
+        self.owner, self.reading = owner, reading
+        #: nothing is due before this; None: look
+        self.next_due: datetime | None = None
+        self.looked_at: datetime | None = None
+
+
+class Engine:
+    """Owns shards, as many as the consumer group gives it."""
+
+    def __init__(
+        self,
+        *,
+        setting: Setting,
+        connect: Callable[[], Connection],
+        consumer: ShardConsumer,
+        broker: Broker,
+        relay: Relay,
+        runner: Runner,
+        clock: Clock,
+        batch_max: int,
+        poll_wait: timedelta,
+    ) -> None:
+        """Take everything from outside: nothing is built in here."""
+        self.setting, self._connect = setting, connect
+        self._consumer, self._broker, self._relay = consumer, broker, relay
+        self._runner, self._clock = runner, clock
+        self._batch_max = batch_max
+        self._wait_ms = int(poll_wait / timedelta(milliseconds=1))
+        self._connection = connect()
+        self._notes = connect()
+        self._notes.autocommit = True
+        self._notes.execute("SET synchronous_commit = off")
+        self._directories = Directories()
+        self.held: dict[int, Held] = {}
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on until `stop` is set. Servers that are away are waited for, with backoff."""
+        pause = 0.1
+        while not stop.is_set():
+            try:
+                busy = self.lapse_step() if self.setting.time_lapse else self.step()
+                pause = 0.1
+            except ShardLost as fault:
+                log.info("a shard was taken over by another engine: %s", fault.context)
+                self._let_go_all()
+                busy = True
+            except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError) as fault:
+                log.warning("waiting %.1f s: %s", pause, fault)
+                stop.wait(pause)
+                pause = min(pause * 2, 5.0)
+                self._recover()
+                busy = True
+            if not busy and self.setting.time_lapse:
+                stop.wait(0.001)
+
+    def step(self) -> bool:
+        """Take up once what the wall clock brought."""
+        self._poll(self._wait_ms)
+        for held in list(self.held.values()):
+            self._work_off(held)
+        return True
+
+    # --- ownership -----------------------------------------------------------------------------
+
+    def _poll(self, wait_ms: int) -> bool:
+        """Read; take over and let go of shards as the group says. Returns whether anything came."""
+        polled = self._consumer.poll(wait_ms=wait_ms, at_most=self._batch_max * 4)
+        # What was fetched of a shard before it was ours may begin anywhere: it is fetched again.
+        ours = dict(self.held)
+        self._follow_assignment()
+        now, came = self._clock.now(), False
+        for (_, partition), reads in polled.items():
+            held = ours.get(partition)
+            if held is not None and self.held.get(partition) is held:
+                held.reading.add(reads, now, trust_timestamp=self.setting.time_lapse)
+                came = True
+        return came
+
+    def _follow_assignment(self) -> None:
+        assigned = self._consumer.shards()
+        for shard in self.held.keys() - assigned:
+            log.info("shard %s goes to another engine", shard)
+            del self.held[shard]
+        for shard in sorted(assigned - self.held.keys()):
+            self._take_over(shard)
+
+    def _take_over(self, shard: int) -> None:
+        """Become the owner and read on where the last owner's database transaction ended."""
+        topic_ids = self._broker.topic_ids(INBOUND_TOPICS)
+        owner = Owner(
+            shard, self._connection, self._notes, self.setting, self._directories, self._clock
+        )
+        reading = Reading(topic_ids)
+        lost = False
+        for topic in INBOUND_TOPICS:
+            offset = owner.next_offset(topic, topic_ids[topic])
+            if offset is None:
+                self._consumer.rewind(topic, shard)
+                lost = lost or topic in owner.state.positions
+            else:
+                self._consumer.read_from(topic, shard, offset)
+            reading.read_to[topic] = offset or 0
+        if lost:
+            with self._connection.transaction():
+                log.info(
+                    "the broker lost its log: %s rows again", send_again(self._connection, shard)
+                )
+        log.info("shard %s is ours, epoch %s", shard, owner.state.epoch)
+        self.held[shard] = Held(owner, reading)
+
+    def _let_go_all(self) -> None:
+        """Forget every shard; those still assigned are taken over again with a new epoch."""
+        self.held.clear()
+
+    def _recover(self) -> None:
+        self._let_go_all()
+        self._directories.forget()
+        if self._connection.closed or self._connection.broken:
+            self._connection = self._connect()
+        if self._notes.closed or self._notes.broken:
+            self._notes = self._connect()
+            self._notes.autocommit = True
+
+    # --- wall clock ----------------------------------------------------------------------------
+
+    def _work_off(self, held: Held) -> None:
+        """Decide what was read and fire what is due, in the order of their times."""
+        while True:
+            timers = self._fireable(held)
+            first = held.reading.first()
+            if first is None and not timers:
+                break
+            if timers and (first is None or timers[0].timer.clock.due_at <= first.now):
+                until = first.now if first is not None else None
+                chosen = [due for due in timers if until is None or due.timer.clock.due_at <= until]
+                self._run(
+                    held,
+                    firing_batches(
+                        chosen[: self._batch_max],
+                        shard=held.owner.shard,
+                        at_most=self._batch_max,
+                        recorded_at=self._clock.now(),
+                    )[:1],
+                )
+                continue
+            if first is None:
+                break
+            before = timers[0].timer.clock.due_at if timers else None
+            records = held.reading.take(first.at.topic, before=before, at_most=self._batch_max)
+            self._run(
+                held,
+                record_batches(
+                    records,
+                    shard=held.owner.shard,
+                    at_most=self._batch_max,
+                    recorded_at=self._clock.now(),
+                ),
+            )
+
+    def _fireable(self, held: Held) -> list[DueFiring]:
+        """Return the due timers that need not wait for an unread answer."""
+        now = self._clock.now()
+        if held.next_due is not None and held.next_due > now:
+            return []
+        connection = self._connection
+        with connection.transaction(), connection.cursor() as cursor:
+            due = ledger_store.due_timers(cursor, held.owner.shard, now, TIMERS_AT_ONCE)
+            if not due:
+                held.next_due = ledger_store.next_due(cursor, [held.owner.shard]) or (
+                    now + timedelta(seconds=1)
+                )
+                return []
+        horizon = held.reading.horizon(self._consumer.ends(held.owner.shard), now)
+        return [DueFiring(timer=timer) for timer in due if timer.clock.due_at <= horizon]
+
+    def _run(self, held: Held, batches: list[Batch]) -> None:
+        for batch in batches:
+            self._runner.run(batch, lambda batch=batch: held.owner.run(batch))  # type: ignore[misc]
+            held.next_due = None
+            if batch.records:
+                last = batch.records[-1].at
+                self._consumer.commit(held.owner.shard, {last.topic: last.offset + 1})
+
+    # --- time-lapse ----------------------------------------------------------------------------
+
+    def lapse_step(self) -> bool:
+        """Work on the instant the conductor released; returns whether there was anything to do."""
+        instant = self._instant()
+        if instant is None:
+            self._poll(1)
+            return False
+        undrained = [held for held in self.held.values() if held.looked_at != instant]
+        if not self.held or not undrained:
+            self._poll(0)
+            return False
+        for held in undrained:
+            self._relay.publish(held.owner.shard)
+        self._read_to_end(undrained)
+        for held in undrained:
+            if held.owner.shard in self.held:
+                self._one_wave(held, instant)
+        return True
+
+    def _read_to_end(self, wanted: list[Held]) -> None:
+        ends = {held.owner.shard: self._consumer.ends(held.owner.shard) for held in wanted}
+        while any(
+            held.reading.is_behind(ends[held.owner.shard])
+            for held in wanted
+            if self.held.get(held.owner.shard) is held
+        ):
+            self._poll(5)
+
+    def _one_wave(self, held: Held, instant: datetime) -> None:
+        shard = held.owner.shard
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            due = ledger_store.due_timers(cursor, shard, instant, 100_000)
+        timers, records = next_wave(held.reading.all(), due, instant)
+        if not timers and not records:
+            self._drained(held, instant)
+            return
+        firings = [DueFiring(timer=timer, wave=wave_of_timer(timer, instant)) for timer in timers]
+        now = self._clock.now()
+        batches = firing_batches(
+            firings, shard=shard, at_most=self._batch_max, recorded_at=now, instant=instant
+        ) + record_batches(
+            records, shard=shard, at_most=self._batch_max, recorded_at=now, instant=instant
+        )
+        self._run(held, batches)
+        held.reading.drop(records)
+
+    def _drained(self, held: Held, instant: datetime) -> None:
+        """Tell the conductor that this shard has nothing left to do at this instant."""
+        with self._connection.transaction():
+            self._connection.execute(
+                "UPDATE shards SET drained_at = %s WHERE shard = %s AND epoch = %s",
+                (instant, held.owner.shard, held.owner.state.epoch),
+            )
+        held.looked_at = instant
+
+    def _instant(self) -> datetime | None:
+        with self._connection.transaction():
+            row = self._connection.execute(
+                "SELECT instant FROM conductor WHERE id = 1 AND NOT handed_over"
+            ).fetchone()
+        return row[0] if row else None
+
+    def close(self) -> None:
+        """Leave the group and close what is open."""
+        self._runner.close()
+        self._consumer.close()
+        self._relay.close()
+        self._connection.close()
+        self._notes.close()
