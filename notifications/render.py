@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from notifications import daily
 from notifications.channels import Rendered
-from notifications.notice import Notice, NoticeKind, Reporter, Urgency
+from notifications.notice import KIND_PARAMS, Notice, NoticeKind, Reporter, Urgency
 from notifications.wording import TEMPLATES, Language, labels, moment, word
 
 #: Characters of an SMS, the gateway's signature not counted: two parts of a long message.
@@ -111,7 +111,8 @@ def _context(
     notice: Notice, language: Language, letterhead: Letterhead, *, brief: bool
 ) -> dict[str, Value]:
     context: dict[str, Value] = {
-        name: _read(name, value, language, brief=brief) for name, value in notice.params.items()
+        name: _read(notice.kind, name, value, language, brief=brief)
+        for name, value in notice.params.items()
     }
     context["case_number"] = notice.case_number or ""
     context["urgent"] = notice.urgency is Urgency.URGENT
@@ -121,20 +122,21 @@ def _context(
         context["link_url"] = f"{letterhead.evaluation_url}{context['link_code']}"
     if notice.kind is NoticeKind.DIGEST_DAILY:
         context |= _digest(str(notice.params["digest"]), language, brief=brief)
+    facts = KIND_PARAMS[notice.kind] | {"case_number"}
     context["facts"] = [
         (label, context[name])
         for name, label in labels(language).items()
-        if context.get(name) and (name in _DISCREET_FACTS or not notice.discreet)
+        if name in (facts & _DISCREET_FACTS if notice.discreet else facts) and context[name]
     ]
     return context
 
 
-def _read(name: str, value: str | int, language: Language, *, brief: bool) -> str | int:
+def _read(kind: str, name: str, value: str | int, language: Language, *, brief: bool) -> str | int:
     if isinstance(value, int):
         return value
     if name.endswith("_at"):
         return moment(value, language, brief=brief)
-    called = word(language, name, value)
+    called = word(language, kind, name, value)
     return _cut(called) if brief and name not in _NEVER_CUT else called
 
 
@@ -151,7 +153,8 @@ def _digest(param: str, language: Language, *, brief: bool) -> dict[str, Value]:
         "day": digest.day,
         "rows": [
             {
-                "name": figure.name.get(language) or word(language, "metric", key),
+                "name": figure.name.get(language)
+                or word(language, NoticeKind.DIGEST_DAILY, "metric", key),
                 "shown": daily.shown(figure),
                 "parts": daily.parts(figure),
             }

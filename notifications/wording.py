@@ -40,9 +40,15 @@ def moment(written: str, language: Language, *, brief: bool = False) -> str:
     )
 
 
-def word(language: Language, name: str, value: str) -> str:
-    """Return what the code `value` of the param `name` is called; itself where it is a label."""
-    return _words(language).get(name, {}).get(value, value)
+def word(language: Language, kind: str, name: str, value: str) -> str:
+    """Return what the code `value` of a kind's param is called; itself where it is a label.
+
+    A code may carry a part behind a colon, as a clock's key does; the part is not shown.
+    """
+    words = _words(language)
+    code = value.partition(":")[0]
+    sections = (words.get(f"{kind}.{name}", {}), words.get(name, {}))
+    return next((section[code] for section in sections if code in section), value)
 
 
 def labels(language: Language) -> Mapping[str, str]:

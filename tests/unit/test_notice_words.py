@@ -1,15 +1,21 @@
 """What people read."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.contract.consultation import ConsultationOutcome
+from events.contract.escalation import UrgeKind
+from models.case import ClockKind
+from models.policy.consultation import Outcome
+from models.policy.whistle import WhistleKind
 from notifications.notice import KIND_PARAMS, NoticeKind, Reporter, Urgency
 from notifications.render import SMS_LIMIT, Letterhead, render, render_bundle
-from notifications.wording import Language
+from notifications.wording import Language, word
 from tests.notifying import CASE, LETTERHEAD, NUMBER, PARAMS, notice
 
 ZH, EN = Language
@@ -88,6 +94,48 @@ def test_codes_become_words_and_labels_stay() -> None:
         notice(NoticeKind.BREACHED, params={"stage": "本县自定环节"}), ZH, letterhead=LETTERHEAD
     )
     assert "本县自定环节" in own.text
+
+
+@pytest.mark.parametrize(
+    ("section", "codes"),
+    [
+        ("stage", ClockKind),
+        ("whistle", WhistleKind),
+        ("supervision", UrgeKind),
+        ("outcome", Outcome),
+        ("outcome", ConsultationOutcome),
+        ("part", ("lead", "helper")),
+        ("form", ("phone", "written")),
+    ],
+)
+def test_every_code_that_decisions_use_has_a_word(section: str, codes: Iterable[str]) -> None:
+    kind = NoticeKind.CONSULTATION_CONCLUDED
+    for code in codes:
+        assert not word(ZH, kind, section, code).isascii()
+        assert "_" not in word(EN, kind, section, code)
+
+
+def test_one_code_may_mean_two_things() -> None:
+    said = [
+        render(notice(kind, params={"outcome": "rejected"}), ZH, letterhead=LETTERHEAD).text
+        for kind in (NoticeKind.CONSULTATION_CONCLUDED, NoticeKind.OBJECTION_ADJUDICATED)
+    ]
+    assert "未通过" in said[0]
+    assert "不成立" in said[1]
+
+
+def test_the_part_of_a_clock_is_not_shown() -> None:
+    late = notice(NoticeKind.BREACHED, params={"stage": "whistle_arrive:330281101"})
+    said = render(late, ZH, letterhead=LETTERHEAD)
+    assert "应哨到场" in said.sms
+    assert ":330281101" not in said.text
+
+
+def test_a_place_that_is_not_known_yet_leaves_no_hole() -> None:
+    unknown = notice(NoticeKind.MEETING_NOTICE, params={"venue": ""})
+    said = render(unknown, ZH, letterhead=LETTERHEAD)
+    assert "09:00召开" in said.sms
+    assert "会议地点" not in said.text
 
 
 def test_a_reason_is_told_in_the_words_its_step_gave_it() -> None:
