@@ -301,10 +301,10 @@ def ask_next(
     if len(work.declined) >= sheet.policy.matching.declines_at_most or len(rest) < missing:
         kept = tuple(person for person in work.accepted_by if person in stay)
         work = replace(work, assignee="", second="", accepted_by=kept)
-        return by_hand(sheet, work, action, reason=reason, words=words)
-    sheet.change(assignment=work)
-    following = (*stay, *(option.assignee for option in rest[: max(missing, 0)]))
-    offer(sheet, following, rest[0].kind if rest else work.kind)
+        by_hand(sheet, work, action, reason=reason, words=words)
+        return
+    following = (*stay, *(option.assignee for option in rest[:missing]))
+    offer(sheet, work, following, work.kind if stay else rest[0].kind)
     sheet.record(
         action,
         reason=reason,

@@ -239,7 +239,8 @@ def _ask_for_help(sheet: Draft, data: AssignmentRequested) -> Refusal | None:
     if work is None or (data.lead and data.lead != work.org):
         return Refusal("already_assigned")
     if work.aid is None and work.state is AssignmentState.RECOMMENDED:
-        return _search_again(sheet, work)
+        _search_again(sheet, work)
+        return None
     unit_has_it = work.kind == AssigneeKind.UNIT and work.state in (
         AssignmentState.OFFERED,
         AssignmentState.ACCEPTED,

@@ -29,7 +29,6 @@ from models.case import (
     ClockKind,
     Township,
 )
-from models.policy.actions import Action
 from models.values import Step
 from notifications.notice import NoticeKind, instant
 
@@ -131,7 +130,7 @@ def recommend(sheet: Draft, data: AssignmentRecommended) -> Refusal | None:
     by_hand(
         sheet,
         replace(work, candidates=options),
-        Action.ASSIGNMENT_RECOMMEND,
+        "assignment.recommend",
         reason="recommended" if options else "nobody_fits",
         detail={"round": data.round, **left_out},
     )

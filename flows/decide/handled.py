@@ -83,7 +83,6 @@ def say_handled(
             handled_by=sheet.acting.actor,
         ),
         ask=None,
-        late_received=sheet.case.late_received or heard_late(sheet),
     )
     sheet.stop(*WORK_CLOCKS)
     sheet.move(CaseState.FEEDBACK, action, words=words, evidence=evidence, detail=detail)
@@ -266,13 +265,3 @@ def acted_at(sheet: Draft) -> datetime:
         return sheet.now
     fits = event.time <= sheet.now <= event.time + sheet.policy.deadlines.offline
     return event.time if fits else sheet.now
-
-
-def heard_late(sheet: Draft) -> bool:
-    """Tell whether this act was done within the case's limit and only heard after it."""
-    case = sheet.case
-    return (
-        case.breached_at is not None
-        and case.due is not None
-        and (acted_at(sheet) <= case.due.due_at)
-    )
