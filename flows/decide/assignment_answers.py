@@ -12,29 +12,18 @@ from events.contract.assignment import (
     AssignmentConfirmed,
     AssignmentDeclined,
 )
-from flows.decide.assignment import (
-    GROUPS,
-    answers_for,
-    asked,
-    asked_one,
-    begin,
-    search_of,
-    secretary,
-    with_search,
-)
+from flows.decide.assignment import answers_for, asked, asked_one, search_of, secretary, with_search
 from flows.decide.assignment_dispatch import Given, to_unit, unit_of
+from flows.decide.assignment_offer import ask_next, fitting_kind, needed, offer
 from flows.decide.assignment_unanswered import no_longer_needed
-from flows.decide.assignment_waiting import by_hand
 from flows.decide.decision import Firing
 from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import own_handler, told
-from flows.decide.matching import KIND_OF_ROLE, Member, handlers_needed, why_unfit
 from flows.decide.route import fires, handles
 from models.case import Assignment, AssignmentState, ClockKind
 from models.policy.actions import Action
-from models.policy.people import Role
-from models.values import CaseState, OrgId, PersonId, Step
-from notifications.notice import NoticeKind, Org, Person, Recipient, instant
+from models.values import CaseState, Step
+from notifications.notice import NoticeKind
 
 _CHOOSING = (AssignmentState.WAITING, AssignmentState.RECOMMENDED)
 
@@ -44,7 +33,7 @@ def confirm(sheet: Draft, data: AssignmentConfirmed) -> Refusal | None:
     """When the secretary says whom to ask: a candidate, anybody else who fits, or the unit."""
     work = sheet.case.assignment
     if work is None or search_of(work) not in _CHOOSING:
-        return Refusal("nothing_to_confirm")
+        return Refusal("nobody_to_choose")
     recused = tuple(dict.fromkeys((*work.recused, *data.recused)))
     work = replace(work, recused=recused, confirmed_by=sheet.acting.actor)
     sheet.done_by(Action.ASSIGNMENT_CONFIRM, sheet.acting.actor)
@@ -91,83 +80,6 @@ def _unit_itself(sheet: Draft, work: Assignment, *, words: str) -> Refusal | Non
         reason="unit_takes_it",
     )
     return None
-
-
-def needed(sheet: Draft, work: Assignment) -> int:
-    """Return how many persons must be asked: with a unit at work, one who helps is enough."""
-    return 1 if work.aid is not None else handlers_needed(sheet.case, sheet.policy)
-
-
-def fitting_kind(sheet: Draft, work: Assignment, who: str) -> AssigneeKind | Refusal:
-    """Return what a person or group is asked as, or which hard condition stands against it."""
-    org = sheet.facts.directory.org(who, sheet.now)
-    category = sheet.policy.category(sheet.case.category)
-    if org is not None and org.kind in GROUPS:
-        if (category is not None and category.enforcement) or who in (
-            *work.declined,
-            *work.recused,
-        ):
-            return Refusal("does_not_fit", {"condition": "not_declined"})
-        return AssigneeKind.SOCIAL_ORGANISATION
-    member = member_of(sheet, who)
-    if member is None:
-        return Refusal("unknown_person")
-    failed = why_unfit(sheet.case, work, member, sheet.policy)
-    return member.kind if failed is None else Refusal("does_not_fit", {"condition": str(failed)})
-
-
-def member_of(sheet: Draft, who: str) -> Member | None:
-    """Return a person whose role lets them take work, with what matching looks at."""
-    directory, on = sheet.facts.directory, sheet.now
-    person, held = directory.person(who, on), directory.roles_of(who, on)
-    may = sheet.policy.roles.holders[Action.ASSIGNMENT_ACCEPT]
-    roles = [Role(role.role) for role in held if role.role in may]
-    if person is None or not roles:
-        return None
-    kind = next((kind for role, kind in KIND_OF_ROLE.items() if role in roles), None)
-    return Member(
-        person=person,
-        kind=kind or AssigneeKind.GRID_MEMBER,
-        orgs=frozenset(role.org for role in held),
-        work=sheet.facts.work.get(who),
-    )
-
-
-def offer(
-    sheet: Draft, work: Assignment, persons: tuple[str, ...], kind: AssigneeKind | str
-) -> None:
-    """Ask these persons, or one group; who has said yes already is not asked again.
-
-    The caller records the act.
-    """
-    said_yes = tuple(person for person in work.accepted_by if person in persons)
-    sheet.change(
-        assignment=replace(
-            with_search(work, AssignmentState.OFFERED),
-            kind=work.kind if work.aid is not None else str(kind),
-            assignee=persons[0],
-            second=persons[1] if len(persons) > 1 else "",
-            accepted_by=said_yes,
-            offered_at=sheet.now,
-        )
-    )
-    if work.aid is None:
-        own_handler(sheet)
-    deadline = begin(sheet, ClockKind.ACCEPT, sheet.policy.deadlines.member_answer)
-    for person in persons:
-        if person not in said_yes:
-            sheet.notify(
-                NoticeKind.ASSIGNMENT_OFFERED,
-                _recipient(sheet, person),
-                about=f"{work.id}{person}",
-                due_at=instant(deadline.due_at),
-            )
-
-
-def _recipient(sheet: Draft, who: str) -> Recipient:
-    if sheet.facts.directory.org(who, sheet.now) is not None:
-        return Org(id=OrgId(who))
-    return Person(id=PersonId(who))
 
 
 @handles(AssignmentAccepted)
@@ -251,7 +163,7 @@ def decline(sheet: Draft, data: AssignmentDeclined) -> Refusal | None:
         replace(work, recused=recused),
         (who,),
         Action.ASSIGNMENT_DECLINE,
-        reason="recused" if data.recusal else "declined",
+        reason="member_recused" if data.recusal else "member_declined",
         words=data.reason,
     )
     return None
@@ -265,50 +177,4 @@ def not_answered(sheet: Draft, firing: Firing) -> None:
         no_longer_needed(sheet, firing)
         return
     silent = tuple(who for who in asked(work) if who not in work.accepted_by)
-    ask_next(sheet, work, silent, f"timer:{ClockKind.ACCEPT}", reason="unanswered")
-
-
-def ask_next(
-    sheet: Draft,
-    work: Assignment,
-    out: tuple[str, ...],
-    action: str,
-    *,
-    reason: str,
-    words: str = "",
-) -> None:
-    """Ask the next candidates in the place of `out`; after policy's number the secretary chooses.
-
-    Whoever else was asked stays asked, with their yes if they gave it.
-    """
-    work = replace(work, declined=(*work.declined, *out))
-    stay = tuple(who for who in asked(work) if who not in out)
-    rest = tuple(
-        option
-        for option in work.candidates
-        if option.assignee not in stay
-        and not isinstance(fitting_kind(sheet, work, option.assignee), Refusal)
-    )
-    who = secretary(sheet)
-    sheet.notify(
-        NoticeKind.ASSIGNMENT_DECLINED,
-        told(who),
-        about=f"{work.id}{len(work.declined)}",
-        count=len(work.declined),
-    )
-    missing = needed(sheet, work) - len(stay)
-    work = replace(work, candidates=rest)
-    if len(work.declined) >= sheet.policy.matching.declines_at_most or len(rest) < missing:
-        kept = tuple(person for person in work.accepted_by if person in stay)
-        work = replace(work, assignee="", second="", accepted_by=kept)
-        by_hand(sheet, work, action, reason=reason, words=words)
-        return
-    following = (*stay, *(option.assignee for option in rest[:missing]))
-    offer(sheet, work, following, work.kind if stay else rest[0].kind)
-    sheet.record(
-        action,
-        reason=reason,
-        words=words,
-        rule="matching/declines_at_most",
-        detail={"declined": len(work.declined), "asked": len(following)},
-    )
+    ask_next(sheet, work, silent, f"timer:{ClockKind.ACCEPT}", reason="member_silent")

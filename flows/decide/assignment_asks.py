@@ -106,4 +106,4 @@ def not_granted(sheet: Draft, firing: Firing) -> None:
     if ask is None or ask.kind is AskKind.RETURN:
         no_longer_needed(sheet, firing)
         return
-    refuse(sheet, ask, f"timer:{ClockKind.GRANT}", reason="unanswered")
+    refuse(sheet, ask, f"timer:{ClockKind.GRANT}", reason="request_unanswered")

@@ -60,7 +60,7 @@ def answer_extension(sheet: Draft, data: ExtensionAnswered) -> Refusal | None:
         return refused or Refusal("nothing_asked")
     action = Action.ASSIGNMENT_GRANT_EXTENSION
     if data.answer is Grant.REFUSED:
-        refuse(sheet, ask, action, reason="refused", words=data.reason)
+        refuse(sheet, ask, action, reason="request_refused", words=data.reason)
         return None
     days = data.working_days or ask.working_days
     if too_long := _too_many_days(sheet, days):
@@ -71,7 +71,7 @@ def answer_extension(sheet: Draft, data: ExtensionAnswered) -> Refusal | None:
     run_case_limit(sheet, longer)
     sheet.record(
         action,
-        reason="granted",
+        reason="request_granted",
         words=data.reason,
         rule="deadlines/extensions",
         detail={

@@ -19,8 +19,8 @@ from flows.decide.assignment import (
     secretary,
     urgency,
 )
-from flows.decide.assignment_answers import fitting_kind, needed, offer
 from flows.decide.assignment_dispatch import Given, to_unit, unit_of
+from flows.decide.assignment_offer import fitting_kind, needed, offer
 from flows.decide.assignment_unanswered import no_longer_needed
 from flows.decide.assignment_waiting import enlist
 from flows.decide.decision import Firing
@@ -94,7 +94,7 @@ def adjudicate(sheet: Draft, data: ReturnAdjudicated) -> Refusal | None:
     action = Action.ASSIGNMENT_ADJUDICATE_RETURN
     sheet.done_by(action, sheet.acting.actor)
     if not data.upheld:
-        _stays(sheet, work, action, reason="rejected", words=data.reason)
+        _stays(sheet, work, action, reason="return_rejected", words=data.reason)
         return None
     if data.new_lead in ("", work.org):
         return Refusal("new_lead_missing")
@@ -105,7 +105,7 @@ def adjudicate(sheet: Draft, data: ReturnAdjudicated) -> Refusal | None:
     sheet.stop(ClockKind.RETURN)
     helpers = tuple(org for org in work.helpers if org != lead.id)
     given = Given(lead, helpers, work.kept_out)
-    to_unit(sheet, given, action, words=data.reason, reason="upheld")
+    to_unit(sheet, given, action, words=data.reason, reason="return_upheld")
     return None
 
 
@@ -116,7 +116,7 @@ def not_adjudicated(sheet: Draft, firing: Firing) -> None:
     if work is None or ask is None or sheet.case.state is not CaseState.RETURN_REQUESTED:
         no_longer_needed(sheet, firing)
         return
-    _stays(sheet, work, f"timer:{ClockKind.RETURN}", reason="no_decision")
+    _stays(sheet, work, f"timer:{ClockKind.RETURN}", reason="return_undecided")
 
 
 def _stays(sheet: Draft, work: Assignment, action: str, *, reason: str, words: str = "") -> None:
@@ -134,7 +134,8 @@ def _stays(sheet: Draft, work: Assignment, action: str, *, reason: str, words: s
         own(sheet, secretary(sheet))
         enlist(sheet)
         sheet.move(CaseState.DISPATCHED, action, reason=reason, words=words)
-    _tell_adjudicated(sheet, work, reason)
+    outcome = "no_decision" if reason == "return_undecided" else "rejected"
+    _tell_adjudicated(sheet, work, outcome)
 
 
 def _tell_adjudicated(sheet: Draft, work: Assignment, outcome: str) -> None:

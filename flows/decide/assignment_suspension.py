@@ -54,7 +54,7 @@ def answer_suspension(sheet: Draft, data: SuspensionAnswered) -> Refusal | None:
         return refused or Refusal("nothing_asked")
     action = Action.ASSIGNMENT_GRANT_SUSPENSION
     if data.answer is Grant.REFUSED:
-        refuse(sheet, ask, action, reason="refused", words=data.reason)
+        refuse(sheet, ask, action, reason="request_refused", words=data.reason)
         return None
     until = data.until or ask.until
     if until is None:
@@ -78,7 +78,7 @@ def _suspend(sheet: Draft, ask: Ask, until: datetime, *, words: str) -> None:
     sheet.move(
         CaseState.SUSPENDED,
         action,
-        reason="granted",
+        reason="request_granted",
         words=words,
         rule="deadlines/suspensions",
         detail={"until": instant(until)},

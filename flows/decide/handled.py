@@ -157,7 +157,11 @@ def pass_check(
     if visitor is not None:
         sheet.own(visitor.org, visitor.role)
     sheet.record(
-        Action.ASSIGNMENT_CHECK, reason="passed", words=words, evidence=evidence, detail=detail
+        Action.ASSIGNMENT_CHECK,
+        reason="check_passed",
+        words=words,
+        evidence=evidence,
+        detail=detail,
     )
     sheet.follow(VisitRequested())
 

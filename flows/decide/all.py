@@ -1,0 +1,43 @@
+"""Importing this module makes the table of handlers complete."""
+
+from flows.decide import (
+    assignment_answers,
+    assignment_asks,
+    assignment_dispatch,
+    assignment_extension,
+    assignment_moves,
+    assignment_suspension,
+    assignment_unanswered,
+    assignment_waiting,
+    assignment_work,
+    escalation,
+    escalation_accountability,
+    escalation_emergency,
+    late,
+    whistle,
+    whistle_clocks,
+    whistle_objections,
+    whistle_parties,
+    whistle_ratings,
+)
+
+__all__ = [
+    "assignment_answers",
+    "assignment_asks",
+    "assignment_dispatch",
+    "assignment_extension",
+    "assignment_moves",
+    "assignment_suspension",
+    "assignment_unanswered",
+    "assignment_waiting",
+    "assignment_work",
+    "escalation",
+    "escalation_accountability",
+    "escalation_emergency",
+    "late",
+    "whistle",
+    "whistle_clocks",
+    "whistle_objections",
+    "whistle_parties",
+    "whistle_ratings",
+]
