@@ -8,6 +8,7 @@ what their maker wrote into a PDF, and the place inside a photo pasted into one,
 import hashlib
 import os
 import re
+import struct
 from contextlib import suppress
 from enum import StrEnum
 from io import BytesIO
@@ -86,6 +87,11 @@ _DRAWN: dict[EvidenceKind, dict[str, int]] = {
     EvidenceKind.PNG: {},
     EvidenceKind.WEBP: {"quality": 88},
 }
+#: A broken picture makes the decoders raise all sorts of errors; each means the same.
+_FAULTS = (
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError),
+    struct.error,
+)
 #: The end of a PDF must stand near its end, or the upload broke off.
 _PDF_END_WITHIN = 2048
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -174,10 +180,9 @@ def _drawn_anew(data: bytes, kind: EvidenceKind, limits: EvidenceLimits) -> byte
             upright = ImageOps.exif_transpose(sent)
             upright.thumbnail((limits.picture_side, limits.picture_side))
             seen = upright.convert(_mode(upright, kind))
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise EvidenceTooLarge from None
-    # A broken picture makes the decoders raise all sorts of errors; each means the same.
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError) as fault:
+    except _FAULTS as fault:
         raise EvidenceUnreadable from fault
     # A new picture has none of the notes that the old one may carry along when saved.
     clean = Image.new(seen.mode, seen.size)

@@ -18,6 +18,8 @@ SAFE_INTEGER = 2**53 - 1
 #: Deepest nesting. A fixed limit, because the interpreter's own depends on who is calling.
 DEEPEST = 64
 
+_TOO_DEEP = "no canonical form: nested too deeply"
+
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
 
@@ -63,6 +65,7 @@ def canonical_foreign(data: bytes) -> bytes:
         value = _decode(data)
         if _oddity(value, DEEPEST, fractions=True) is None:
             return _encode(value)
+        _check_depth(value, DEEPEST)
         return rfc8785.dumps(value)
     except msgspec.DecodeError as error:
         raise NotCanonical(f"no JSON: {error}") from None
@@ -93,7 +96,7 @@ def _oddity(value: object, depth: int, *, fractions: bool = False) -> str | None
 
 def _odd_items(values: Iterable[object], depth: int, *, fractions: bool) -> str | None:
     if depth == 0:
-        raise NotCanonical("no canonical form: nested too deeply")
+        raise NotCanonical(_TOO_DEEP)
     for item in values:
         if type(item) is str:
             continue
@@ -101,6 +104,16 @@ def _odd_items(values: Iterable[object], depth: int, *, fractions: bool) -> str 
         if oddity is not None:
             return oddity
     return None
+
+
+def _check_depth(value: object, depth: int) -> None:
+    """Look at the depth of all of it; `_oddity` stops at the first thing it finds."""
+    if not isinstance(value, dict | list):
+        return
+    if depth == 0:
+        raise NotCanonical(_TOO_DEEP)
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_depth(item, depth - 1)
 
 
 def _is_plain_fraction(value: object) -> bool:
