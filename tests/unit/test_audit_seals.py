@@ -1,8 +1,12 @@
 """Seals, their feet, and the file that keeps them."""
 
+import hashlib
+import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,6 +17,7 @@ from models.seals import (
     FIRST,
     Foot,
     NotASeal,
+    Seal,
     foot,
     is_foot_of,
     is_signed_by,
@@ -24,6 +29,7 @@ from models.seals import (
 from tests.unit.audit_samples import KEY, START, kept
 
 SEALS = kept(20).seals
+KEY_AS_LIBRARY_HAS_IT = Ed25519PublicKey.from_public_bytes(KEY.public.raw)
 
 
 def test_seals_follow_each_other_and_are_signed() -> None:
@@ -41,6 +47,18 @@ def test_seal_is_the_same_after_writing_and_reading() -> None:
     for seal in SEALS:
         assert read_seal(seal.to_json()) == seal
         assert read_seal(seal.to_json()).to_json() == seal.to_json()
+
+
+def test_seal_verifies_by_the_page_that_describes_it() -> None:
+    for before, made in pairwise(SEALS):
+        told = json.loads(made.to_json())
+        assert told["previous"] == hashlib.sha256(page_bytes(before)).hexdigest()
+        KEY_AS_LIBRARY_HAS_IT.verify(bytes.fromhex(told["signature"]), page_bytes(made))
+
+
+def page_bytes(made: Seal) -> bytes:
+    told = json.loads(made.to_json()) | {"signature": ""}
+    return b"partygrid-seal-1\n" + json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
 
 def test_another_key_did_not_sign_it() -> None:
