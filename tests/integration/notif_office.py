@@ -35,6 +35,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 KEY = Fernet.generate_key().decode()
 CIPHER = MultiFernet([Fernet(KEY)])
 PERSON = AddresseeKind.PERSON
+_causes = count()
 
 
 class PaperVault:
@@ -60,7 +61,6 @@ class Office:
         self.vault = PaperVault()
         self.book = AddressBook(CIPHER)
         self.sender = self.another(channels, rules)
-        self._causes = count()
 
     def another(self, channels: Mapping[ChannelName, Channel], rules: NoticeRules) -> Sender:
         outside = Outside(
@@ -95,7 +95,7 @@ class Office:
             for notice in notices
             for row in notice_rows(
                 notice,
-                cause=numbered(next(self._causes)),
+                cause=numbered(next(_causes)),
                 position=0,
                 shard=0,
                 township=TOWN,

@@ -10,7 +10,9 @@ from models.values import OrgId, PersonId, RoleName
 from notifications import desk
 from notifications.addresses import Contact
 from notifications.channels import Failed, Unknown
+from notifications.inbox import Reader, mark_read
 from notifications.notice import NoticeKind, Person, Reporter, RoleAt
+from notifications.retention import forget
 from tests.integration.notif_office import TOWN, Office, office
 from tests.notifying import NOON, NUMBER, ScriptedChannel, notice
 
@@ -137,3 +139,22 @@ def test_what_was_being_handed_over_when_the_backup_was_made_is_unknown(database
             desk.hold_back(connection, until=NOON, now=NOON)
         one.send()
         assert one.states() == [("sms", "unknown", "interrupted")]
+
+
+def test_old_notices_are_forgotten_and_open_ones_are_not(database_url: str) -> None:
+    sms = ScriptedChannel(Failed("busy", retry=True))
+    with office(database_url, {SMS: sms}) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(notice(dedup_key="still open"))
+        one.send()
+        one.post(notice(dedup_key="a"), notice(dedup_key="b"))
+        one.send()
+        one.post(notice(dedup_key="younger"), now=NOON + timedelta(days=1))
+        with one.engine.begin() as connection:
+            mark_read(connection, Reader("p-1"), [one.sends()[1]["notice_id"]], now=NOON)
+            until = NOON + timedelta(days=1)
+            assert forget(connection, before=until, limit=1) == 1
+            assert forget(connection, before=until, limit=9) == 1
+            assert forget(connection, before=until, limit=9) == 0
+            kept = connection.execute(text("select dedup_key from notices order by created_at"))
+            assert [key.partition("|")[2] for key in kept.scalars()] == ["still open", "younger"]

@@ -1,9 +1,11 @@
 """Every kind of notice has its params and its words; no words are left without a kind."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from models.notices import SendState, SkipReason
 from models.values import PersonId
 from notifications.notice import KIND_PARAMS, Notice, NoticeKind, Person, instant
 from notifications.wording import TEMPLATES, Language
@@ -51,3 +53,9 @@ def test_a_forgotten_param_is_found_at_once(kind: NoticeKind) -> None:
 
 def test_instants_travel_in_utc() -> None:
     assert instant(NOON) == "2026-03-09T04:00:00+00:00"
+
+
+@pytest.mark.parametrize("code", [*SendState, *SkipReason])
+def test_every_state_and_reason_is_explained_to_operators(code: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "notifications.md"
+    assert f"| `{code}` |" in page.read_text("utf-8")
