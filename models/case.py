@@ -174,8 +174,10 @@ class Sitting(Struct, frozen=True, kw_only=True):
     #: when it met, and when draft or notice went out before it; four deliberations only
     met_at: datetime | None = None
     notice_at: datetime | None = None
-    #: who decided in it, where the step lets several bodies decide
+    #: who decided in it, by which roll and out of how many, where the step leaves that open
     body: str = ""
+    counted: str = ""
+    members: int = 0
 
 
 class RollSeat(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from flows.decide.consultation_rules import (
 )
 from flows.decide.draft import Draft, Refusal
 from flows.decide.route import handles
+from flows.decide.waiting import answer
 from models.case import ClockKind, Consultation, Opinion, Owner
 from models.policy.actions import Action
 from models.policy.consultation import Body
@@ -100,7 +101,7 @@ def _open(
         opened_at=sheet.now,
         items=tuple(i for i in earlier.items if i.cleared_at is None) if earlier else (),
     )
-    sheet.stop(*TALK_CLOCKS, ClockKind.OBJECTION_ANSWER)
+    answer(sheet, *TALK_CLOCKS, ClockKind.OBJECTION_ANSWER)
     sheet.move(
         CaseState.CONSULTING,
         Action.CONSULTATION_REQUEST,
@@ -119,6 +120,7 @@ def begin_stage(sheet: Draft, talk: Consultation) -> Owner:
     A step has its own limit and, after the urging, as long again as a consultation may take.
     """
     limits = sheet.policy.deadlines
+    answer(sheet, ClockKind.CONVENE)
     if is_four_two(talk):
         step = steps(sheet)[Stage(talk.stage)]
         owner = step_owner(sheet, step)
@@ -209,7 +211,7 @@ def _set_clocks(sheet: Draft, talk: Consultation, *, moving: bool) -> None:
     A step of the four deliberations keeps its limit: it is answered by the step itself.
     """
     if not is_four_two(talk) and talk.meets_at is not None:
-        sheet.stop(ClockKind.CONVENE)
+        answer(sheet, ClockKind.CONVENE)
         if not moving:
             start = max(talk.meets_at, sheet.now)
             limit = sheet.limit(sheet.policy.deadlines.consultation, start=start)

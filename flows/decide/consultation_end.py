@@ -15,8 +15,10 @@ from flows.decide.consultation import TALK_CLOCKS, ask_convener, begin_stage
 from flows.decide.consultation_rules import edit, resolving_body, rule_at, running
 from flows.decide.decision import Firing
 from flows.decide.draft import Detail, Draft, Refusal
+from flows.decide.escalation import no_longer_needed, record_breach, rings
 from flows.decide.places import org_at, role_at
 from flows.decide.route import fires
+from flows.decide.waiting import answer
 from models.case import ClockKind, Consultation, Owner
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
@@ -53,7 +55,7 @@ def finish(
         concluded_at=sheet.now,
         publicity="",
     )
-    sheet.stop(*TALK_CLOCKS, ClockKind.OBJECTION_ANSWER)
+    answer(sheet, *TALK_CLOCKS, ClockKind.OBJECTION_ANSWER)
     waits = sheet.case.state in _WAITING
     owner = _next_owner(sheet, outcome)
     if waits:
@@ -175,36 +177,23 @@ def _without_stage(talk: Consultation) -> dict[str, object]:
 
 
 @fires(Step.CONSULTATION, ClockKind.CONVENE)
-def urge_convener(sheet: Draft, firing: Firing) -> Refusal | None:
-    """When nobody convened, or took the step, in its time: urged once, the other clock runs on."""
-    sheet.stop(ClockKind.CONVENE)
-    action = f"timer:{firing.clock.kind}"
-    talk, owner = running(sheet), sheet.case.owner
-    if isinstance(talk, Refusal) or owner is None:
-        sheet.record(action, reason="no_longer_needed")
-        return None
-    sheet.record(action, reason="convening_late", detail={"stage": talk.stage})
-    rule = rule_at(sheet, talk)
-    body = rule.body if rule else sheet.policy.consultation.body(talk.body)
-    ask_convener(sheet, talk, body, owner, about="late")
-    dispatcher = role_at(sheet, Role.DISPATCHER, OrgKind.TOWNSHIP)
-    if dispatcher is not None:
-        sheet.notify(
-            NoticeKind.CONSULTATION_REQUESTED,
-            dispatcher,
-            about=f"{talk.id}|{talk.stage}|{talk.recalls}|late",
-            body=body.name.zh,
-        )
-    return None
+def urge_convener(sheet: Draft, firing: Firing) -> None:
+    """When nobody convened, or took the step, in its time: a breach, and its ladder begins."""
+    if not rings(sheet, firing):
+        return
+    if isinstance(running(sheet), Refusal):
+        no_longer_needed(sheet, firing)
+        return
+    record_breach(sheet, firing, ClockKind.CONVENE)
 
 
 @fires(Step.CONSULTATION, ClockKind.CONCLUDE)
-def time_out(sheet: Draft, firing: Firing) -> Refusal | None:
+def time_out(sheet: Draft, firing: Firing) -> None:
     """When nobody concluded, or the secretary sent nothing on: the township gets the case."""
-    sheet.stop(ClockKind.CONCLUDE)
-    action = f"timer:{firing.clock.kind}"
-    talk = sheet.case.consultation
-    if isinstance(running(sheet), Consultation) and talk is not None:
+    if not rings(sheet, firing):
+        return
+    action, talk = f"timer:{firing.clock.kind}", running(sheet)
+    if isinstance(talk, Consultation):
         detail: Detail = {"stage": talk.stage}
         outcome = ConsultationOutcome.TIMED_OUT
         finish(sheet, talk, outcome, action=action, reason="concluded_late", detail=detail)
@@ -212,5 +201,4 @@ def time_out(sheet: Draft, firing: Firing) -> Refusal | None:
         sheet.record(action, reason="sent_on_late")
         sheet.follow(AssignmentRequested(lead=_township(sheet)))
     else:
-        sheet.record(action, reason="no_longer_needed")
-    return None
+        no_longer_needed(sheet, firing)

@@ -96,14 +96,14 @@ def passing_check(figures: Figures, share: Threshold | None) -> Check | None:
 
 
 def figures_of(sitting: Sitting, members: int) -> Figures:
-    """Return what an entered sheet says; `members` is from the roll."""
+    """Return what an entered sheet says; `members` is from the roll, 0 where none was fixed."""
     return Figures(
         eligible=sitting.eligible,
         present=sitting.present,
         in_favour=sitting.in_favour,
         against=sitting.against,
         abstained=sitting.abstained,
-        members=max(members, sitting.eligible),
+        members=max(members, sitting.members, sitting.eligible),
     )
 
 

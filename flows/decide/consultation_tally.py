@@ -6,7 +6,6 @@ entered the same figures; when an entry differs, none of them counts and all are
 
 from msgspec.structs import replace
 
-from events.contract.consultation import TallyEntered, VoteCast
 from flows.decide.consultation_figures import (
     Figures,
     count_votes,
@@ -15,96 +14,15 @@ from flows.decide.consultation_figures import (
     less_than_cast,
 )
 from flows.decide.consultation_rules import (
-    SittingRule,
     edit,
-    happened_at,
     is_four_two,
     rule_at,
-    running,
 )
 from flows.decide.draft import Draft, Refusal
-from flows.decide.route import handles
-from models.case import ClockKind, Consultation, Sitting, Vote
+from models.case import ClockKind, Consultation, Sitting
 from models.policy.actions import Action
 from models.values import OrgId, PersonId, RoleName
 from notifications.notice import NoticeKind, Person, Recipient, RoleAt, instant
-
-
-def sitting_now(sheet: Draft, stage: str) -> tuple[Consultation, SittingRule] | Refusal:
-    """Return the consultation and the rule of its sitting, if that is at `stage`."""
-    talk = running(sheet)
-    if isinstance(talk, Refusal):
-        return talk
-    if stage != talk.stage:
-        return Refusal("step_out_of_order", {"expected": talk.stage, "got": stage})
-    rule = rule_at(sheet, talk)
-    return Refusal("nobody_sits", {"stage": stage}) if rule is None else (talk, rule)
-
-
-@handles(VoteCast)
-def vote(sheet: Draft, data: VoteCast) -> Refusal | None:
-    """When somebody on the roll votes in person, once the meeting has begun."""
-    now = sitting_now(sheet, data.stage)
-    if isinstance(now, Refusal):
-        return now
-    talk, rule = now
-    if refusal := _may_vote(sheet, talk, rule):
-        return refusal
-    cast = Vote(person=sheet.acting.actor, stance=data.stance, stage=data.stage, at=sheet.now)
-    edit(sheet, talk, votes=(*talk.votes, cast))
-    sheet.record(Action.CONSULTATION_VOTE, detail={"stage": talk.stage, "stance": str(data.stance)})
-    return None
-
-
-def _may_vote(sheet: Draft, talk: Consultation, rule: SittingRule) -> Refusal | None:
-    if rule.passing is None:
-        return Refusal("no_vote_asked")
-    if sheet.acting.on_behalf_of not in ("", sheet.acting.actor):
-        return Refusal("vote_by_proxy")
-    if talk.meets_at is None or sheet.now < talk.meets_at:
-        return Refusal("meeting_not_yet")
-    person = sheet.acting.actor
-    seat = next((s for s in talk.roll if s.stage == talk.stage and s.person == person), None)
-    if seat is None:
-        return Refusal("not_on_roll")
-    if seat.struck:
-        return Refusal("struck_from_roll", {"rule": seat.struck})
-    if not seat.votes:
-        return Refusal("seat_without_vote")
-    if any(v.person == person and v.stage == talk.stage for v in talk.votes):
-        return Refusal("voted_already")
-    if entered(talk) is not None:
-        return Refusal("tally_begun")
-    return None
-
-
-@handles(TallyEntered)
-def enter_tally(sheet: Draft, data: TallyEntered) -> Refusal | None:
-    """When one of those who enter the signed sheet does so."""
-    now = sitting_now(sheet, data.stage)
-    if isinstance(now, Refusal):
-        return now
-    talk, rule = now
-    if is_four_two(talk) and not rule.quorums:
-        return Refusal("no_vote_asked")
-    sitting = Sitting(
-        stage=talk.stage,
-        eligible=data.eligible,
-        present=data.present,
-        in_favour=data.in_favour,
-        against=data.against,
-        abstained=data.abstained,
-        entered_by=(writer(sheet),),
-        at=happened_at(sheet),
-    )
-    return enter(
-        sheet,
-        talk,
-        sitting,
-        action=Action.CONSULTATION_TALLY,
-        attendee=data.township_attendee,
-        evidence=data.sheet,
-    )
 
 
 def enter(
@@ -115,17 +33,16 @@ def enter(
     action: Action,
     attendee: str = "",
     evidence: tuple[str, ...] = (),
-    members: int = 0,
 ) -> Refusal | None:
     """Enter one person's reading of the sheet; it counts when enough persons read the same.
 
     Refused where the figures cannot be, do not fit the roll or the votes cast, or this person
     has entered it already. An entry that differs is no fault of the second: both are asked again.
     """
-    if refusal := _impossible(sheet, talk, sitting, members):
+    if refusal := _impossible(sheet, talk, sitting):
         return refusal
     known = entered(talk)
-    if known is not None and writer(sheet) in known.entered_by:
+    if known is not None and not _adds(known, sitting):
         return Refusal("entered_already")
     others = tuple(other for other in talk.sittings if other.stage != talk.stage)
     if known is not None and _differ(known, sitting):
@@ -150,8 +67,14 @@ def enter(
     return None
 
 
-def _impossible(sheet: Draft, talk: Consultation, sitting: Sitting, members: int) -> Refusal | None:
-    figures = figures_of(sitting, max(talk.members, members))
+def _adds(known: Sitting, sitting: Sitting) -> bool:
+    """Tell whether the entry is another person's, or tells when and by which notice it met."""
+    another = set(sitting.entered_by) - set(known.entered_by)
+    return bool(another) or (sitting.notice_at is not None and known.notice_at is None)
+
+
+def _impossible(sheet: Draft, talk: Consultation, sitting: Sitting) -> Refusal | None:
+    figures = figures_of(sitting, talk.members)
     if refusal := impossible(figures):
         return refusal
     if talk.meets_at is None and not is_four_two(talk):
@@ -190,7 +113,7 @@ def _differ(one: Sitting, other: Sitting) -> bool:
     always = ("eligible", "present", "in_favour", "against", "abstained")
     told = [
         name
-        for name in ("met_at", "notice_at", "body")
+        for name in ("met_at", "notice_at", "body", "counted", "members")
         if getattr(one, name) and getattr(other, name)
     ]
     return any(getattr(one, name) != getattr(other, name) for name in (*always, *told))
@@ -200,10 +123,12 @@ def _joined(known: Sitting, sitting: Sitting) -> Sitting:
     """Return the sheet as both entered it, with what either of them told besides the figures."""
     return replace(
         known,
-        entered_by=(*known.entered_by, *sitting.entered_by),
+        entered_by=tuple(dict.fromkeys((*known.entered_by, *sitting.entered_by))),
         met_at=known.met_at or sitting.met_at,
         notice_at=known.notice_at or sitting.notice_at,
         body=known.body or sitting.body,
+        counted=known.counted or sitting.counted,
+        members=known.members or sitting.members,
     )
 
 

@@ -1,8 +1,8 @@
-"""四议: the four deliberations, in order, none skipped, each by its own thresholds. Pure.
+"""四议两公开: six steps in order, none skipped; here the order and steps ① and ②. Pure.
 
 ① the branch committee proposes, ② the two committees deliberate, ③ the Party members' meeting
-reviews, ④ villagers or representatives resolve; ⑤ and ⑥ stand in `publicity`. Rules: domain.md
-section 4; every figure is policy's. Which threshold failed is kept with base, count and share.
+reviews and ④ villagers or representatives resolve (`four_two_meetings`), ⑤ and ⑥ publish
+(`publicity`). Rules: domain.md section 4; every figure is policy's.
 """
 
 from datetime import datetime
@@ -10,17 +10,14 @@ from datetime import datetime
 from events.contract.consultation import (
     ConsultationOutcome,
     FourTwoDeliberated,
-    FourTwoMembersMet,
     FourTwoProposed,
-    FourTwoResolved,
     Stage,
 )
 from events.contract.envelope import EvidenceHash
 from flows.decide.consultation import ask_convener, begin_stage
-from flows.decide.consultation_end import finish, miss_quorum
+from flows.decide.consultation_end import finish
 from flows.decide.consultation_figures import (
     Figures,
-    figures_of,
     impossible,
     passing_check,
     quorum_check,
@@ -32,16 +29,14 @@ from flows.decide.consultation_rules import (
     event_id,
     happened_at,
     is_four_two,
-    may_resolve,
     rule_at,
     running,
     steps,
 )
-from flows.decide.consultation_tally import enter, entered, writer
 from flows.decide.draft import Detail, Draft, Refusal
 from flows.decide.places import org_at
 from flows.decide.route import handles
-from models.case import Consultation, Passed, Sitting
+from models.case import Consultation, Passed
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from notifications.notice import instant
@@ -94,9 +89,9 @@ def _next(sheet: Draft, talk: Consultation) -> Stage:
     return order[min(at + 1, len(order) - 1)]
 
 
-def _passed(sheet: Draft, talk: Consultation) -> Consultation:
+def _passed(sheet: Draft, talk: Consultation, at: datetime | None = None) -> Consultation:
     """Put the present step behind and go to the next, for which notice has to be given anew."""
-    step = Passed(stage=talk.stage, at=happened_at(sheet), event=event_id(sheet))
+    step = Passed(stage=talk.stage, at=at or happened_at(sheet), event=event_id(sheet))
     return edit(
         sheet,
         talk,
@@ -115,13 +110,14 @@ def pass_step(
     talk: Consultation,
     action: Action,
     *,
+    at: datetime | None = None,
     words: str = "",
     detail: Detail | None = None,
     evidence: tuple[EvidenceHash, ...] = (),
 ) -> Consultation:
     """Put the present step behind, write it down, and ask for the next."""
     rule = rule_at(sheet, talk)
-    talk = _passed(sheet, talk)
+    talk = _passed(sheet, talk, at)
     owner = begin_stage(sheet, talk)
     sheet.record(
         action,
@@ -190,90 +186,3 @@ def _two_committees(
     if passing is not None and passing.met is not data.agreed:
         return Refusal("vote_passed" if passing.met else "vote_failed", passing.detail), {}
     return None, passing.detail if passing else {}
-
-
-@handles(FourTwoMembersMet)
-def members_met(sheet: Draft, data: FourTwoMembersMet) -> Refusal | None:
-    """③ When the Party members' meeting reviewed the draft sent ahead."""
-    action = Action.CONSULTATION_STEP_MEMBERS_MEETING
-    talk = at_step(sheet, action)
-    if isinstance(talk, Refusal):
-        return talk
-    return _voted(
-        sheet,
-        talk,
-        _read(sheet, talk, data, notice_at=data.draft_sent_at),
-        action,
-        attendee=data.township_attendee,
-        evidence=data.sheet,
-    )
-
-
-@handles(FourTwoResolved)
-def resolve(sheet: Draft, data: FourTwoResolved) -> Refusal | None:
-    """④ When the villagers' or representatives' meeting, or the collective's assembly, voted."""
-    action = Action.CONSULTATION_STEP_RESOLVE
-    talk = at_step(sheet, action)
-    if isinstance(talk, Refusal):
-        return talk
-    if refusal := may_resolve(sheet, data.body):
-        return refusal
-    if talk.meets_at is not None and data.body != talk.body:
-        return Refusal("other_body_convened", {"convened": talk.body, "told": data.body})
-    rule = rule_at(sheet, talk, body=data.body)
-    if data.counted is not None and rule is not None and data.counted not in rule.rolls:
-        return Refusal("roll_not_of_body", {"counted": str(data.counted)})
-    if talk.meets_at is None:
-        told = str(data.counted) if data.counted else talk.counted
-        talk = edit(sheet, talk, counted=told)
-    return _voted(
-        sheet,
-        talk,
-        _read(sheet, talk, data, notice_at=data.notice_given_at, body=data.body),
-        action,
-        attendee=data.township_attendee,
-        evidence=data.sheet,
-        members=data.members,
-    )
-
-
-def _read(
-    sheet: Draft,
-    talk: Consultation,
-    data: FourTwoMembersMet | FourTwoResolved,
-    *,
-    notice_at: datetime,
-    body: str = "",
-) -> Sitting:
-    return Sitting(
-        stage=talk.stage,
-        eligible=data.eligible,
-        present=data.present,
-        in_favour=data.in_favour,
-        against=data.against,
-        abstained=data.abstained,
-        entered_by=(writer(sheet),),
-        at=happened_at(sheet),
-        met_at=data.met_at,
-        notice_at=notice_at,
-        body=body,
-    )
-
-
-def _voted(
-    sheet: Draft,
-    talk: Consultation,
-    sitting: Sitting,
-    action: Action,
-    *,
-    attendee: str,
-    evidence: tuple[EvidenceHash, ...],
-    members: int = 0,
-) -> Refusal | None:
-    """Enter the sheet; once enough persons agree on it, the step is decided by it."""
-    if refusal := _bad_notice(sheet, talk, sitting):
-        return refusal
-    refusal = enter(
-        sheet, talk, sitting, action=action, attendee=attendee, evidence=evidence, members=members
-    )
-    return refusal or decide_sheet(sheet, action)
