@@ -41,7 +41,7 @@ def request_visit(sheet: Draft, data: VisitRequested) -> Refusal | None:
         sheet.move(CaseState.VISITING, Action.FEEDBACK_VISIT, reason=why_not, rule="feedback")
         go_to_closing(sheet, why_not)
     else:
-        ask(sheet, _channel(sheet, data.channel), sheet.policy.deadlines.visit)
+        ask(sheet, usable_channel(sheet, data.channel), sheet.policy.deadlines.visit)
     return None
 
 
@@ -58,13 +58,14 @@ def not_drawn(sheet: Draft) -> str:
     return "" if drawn else "not_drawn"
 
 
-def _channel(sheet: Draft, wanted: VisitChannel) -> VisitChannel:
+def usable_channel(sheet: Draft, wanted: VisitChannel) -> VisitChannel:
+    """Return the wanted channel, or the policy's first where policy does not have it."""
     known = sheet.policy.feedback.channels
     return wanted if wanted.value in known else VisitChannel(known[0])
 
 
 def ask(sheet: Draft, channel: VisitChannel, within: Span, *, disputed: str = "") -> None:
-    """Begin a round of asking. `disputed`: the visitor whose record is contested stays out of it."""
+    """Begin a round of asking. `disputed`: whose record is contested, and who stays out of it."""
     visit = Visit(
         id=sheet.new_id("visit"),
         requested_at=sheet.now,
@@ -184,20 +185,29 @@ def attempts(case: Case) -> int:
 
 
 def _rest_of_rules(sheet: Draft, *, unreachable: bool) -> None:
-    """Follow the first rule that was not tried yet. Who can never be reached is left out of the
-    rates, and a person looks at that."""
-    on_foot_left = (
-        NoAnswer.VISIT_ON_FOOT in sheet.policy.feedback.no_answer
-        and sheet.case.visit is not None
-        and sheet.case.visit.channel != VisitChannel.VISIT
-    )
-    answer(sheet, ClockKind.VISIT)
-    if not on_foot_left:
-        go_to_closing(sheet, "unreachable" if unreachable else "not_reached", reviewed=unreachable)
-        return
-    sheet.change(visit=replace(sheet.case.visit, channel=VisitChannel.VISIT.value))
-    sheet.start(ClockKind.VISIT, sheet.policy.deadlines.visit)
-    _tell_no_answer(sheet)
+    """Follow the policy's rules for nobody reached, in order: on foot once, then closed.
+
+    Who can never be reached leaves the rates' denominator, so a person looks at that.
+    """
+    visit = sheet.case.visit
+    for rule in sheet.policy.feedback.no_answer:
+        if rule is NoAnswer.CLOSE_UNREACHED:
+            go_to_closing(
+                sheet, "unreachable" if unreachable else "not_reached", reviewed=unreachable
+            )
+            return
+        if visit is not None and _on_foot_left(sheet, visit):
+            answer(sheet, ClockKind.VISIT)
+            sheet.change(visit=replace(visit, channel=VisitChannel.VISIT.value))
+            sheet.start(ClockKind.VISIT, sheet.policy.deadlines.visit)
+            _tell_no_answer(sheet)
+            return
+    go_to_closing(sheet, "not_reached", reviewed=True)
+
+
+def _on_foot_left(sheet: Draft, visit: Visit) -> bool:
+    on_foot = visit.channel == VisitChannel.VISIT
+    return not on_foot and visit.attempts <= sheet.policy.feedback.attempts
 
 
 def _tell_no_answer(sheet: Draft) -> None:

@@ -1,13 +1,15 @@
 """更正, 补充, 改类: what is told or put right later. None of it restarts a deadline. Pure."""
 
-from events.contract.assignment import AssignmentRequested
+from msgspec.structs import replace
+
+from events.contract.consultation import ConsultationOutcome
 from events.contract.reports import ReportAmended, ReportReclassified, ReportSupplemented
 from flows.decide.draft import Draft, Refusal, system
 from flows.decide.handled import told
 from flows.decide.intake import take_on
 from flows.decide.intake_emergency import sound_alarm
 from flows.decide.intake_filing import known_grid, position
-from flows.decide.intake_registering import classify, register, work_limit
+from flows.decide.intake_registering import classify, register, take_back, work_limit
 from flows.decide.intake_routing import routing
 from flows.decide.intake_verifying import verifier
 from flows.decide.limits import run_case_limit
@@ -21,6 +23,8 @@ from notifications.notice import NoticeKind, instant
 
 #: Not registered yet: the category decides what becomes of it.
 _BEFORE = frozenset({CaseState.REPORTED, CaseState.VERIFYING})
+#: Registered, but talked over or waiting for a dispatcher: an emergency has no time for that.
+_NOT_OUT = frozenset({CaseState.REGISTERED, CaseState.CONSULTING})
 #: The work is out with a unit, which may turn out to be the wrong one.
 _OUT = frozenset(
     {
@@ -121,17 +125,18 @@ def reclassify(sheet: Draft, data: ReportReclassified) -> Refusal | None:
     if sheet.case.state in _BEFORE:
         _go_on(sheet, before)
         return None
-    if sheet.case.due is not None:
-        shorten(sheet, sheet.limit(work_limit(sheet, category)))
-    if routing(sheet).lead != lead:
-        _hand_over(sheet)
+    shorten(sheet, sheet.limit(work_limit(sheet, category)))
+    if alarm:
+        hurry(sheet)
+    elif routing(sheet).lead != lead and sheet.case.state in _OUT:
+        take_back(sheet, Action.REPORT_RECLASSIFY, "reclassified")
     return None
 
 
 def _go_on(sheet: Draft, before: str) -> None:
     """Let a report that is not registered yet go where its new category sends it."""
     if sheet.case.emergency_level:
-        register(sheet, acting=system(Step.INTAKE, sheet.case.township), rule="intake/emergency")
+        hurry(sheet)
     elif not before and sheet.case.state is CaseState.REPORTED and not sheet.case.merge_candidate:
         answer(sheet, ClockKind.PROPOSAL)
         take_on(sheet)
@@ -146,8 +151,25 @@ def shorten(sheet: Draft, wanted: Deadline) -> None:
         run_case_limit(sheet, wanted)
 
 
-def _hand_over(sheet: Draft) -> None:
-    """Ask that the case goes to the unit that the new category names."""
-    if sheet.case.state in _OUT:
-        route = routing(sheet)
-        sheet.follow(AssignmentRequested(lead=route.lead, helpers=route.helpers))
+def hurry(sheet: Draft) -> None:
+    """Let a case that just became an emergency go out at once, on an emergency's limit.
+
+    What is not registered is registered now; what is talked over or waits for a dispatcher is
+    dispatched; whoever has the work keeps it.
+    """
+    if sheet.case.state in _BEFORE:
+        register(sheet, acting=system(Step.INTAKE, sheet.case.township), rule="intake/emergency")
+        return
+    shorten(sheet, sheet.limit(sheet.policy.deadlines.emergency_finish))
+    if sheet.case.state not in _NOT_OUT:
+        return
+    talk = sheet.case.consultation
+    if talk is not None and not talk.outcome:
+        ended = replace(
+            talk,
+            outcome=ConsultationOutcome.ESCALATED.value,
+            outcome_reason="emergency",
+            concluded_at=sheet.now,
+        )
+        sheet.change(consultation=ended)
+    take_back(sheet, Action.ESCALATION_DECLARE_EMERGENCY, "emergency")

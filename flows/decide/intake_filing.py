@@ -128,7 +128,7 @@ def _open(sheet: Draft, event: Event, data: ReportFiled) -> None:
 
 def _number(sheet: Draft, grid: str) -> str:
     day = sheet.facts.office.local(sheet.now)
-    return f"{grid}{day:%Y%m%d}{sheet.facts.sequence:04}"
+    return f"{grid[:15]}{day:%Y%m%d}{sheet.facts.sequence:04}"
 
 
 def _record(sheet: Draft, data: ReportFiled) -> None:

@@ -1,4 +1,4 @@
-"""历史导入: what happened in another system, kept as it happened and decided by nobody here. Pure."""
+"""历史导入: what happened in another system, kept as it happened, decided by nobody. Pure."""
 
 from datetime import datetime
 
@@ -9,12 +9,7 @@ from flows.decide.fitting import event_of
 from flows.decide.intake_filing import known_grid, may_not
 from flows.decide.route import handles
 from models.policy.actions import Action
-from models.values import CaseId, CaseState, derived_id
-
-
-def history_case_id(source: str, case_ref: str) -> CaseId:
-    """Return the id of the case that all rows of `case_ref` of that system's log meet in."""
-    return CaseId(derived_id("history", source, case_ref))
+from models.values import CaseState, history_case_id
 
 
 @handles(HistoryRecorded)

@@ -2,13 +2,12 @@
 
 from events.contract.reports import ReportMarked
 from flows.decide.draft import Draft, Refusal
-from flows.decide.intake_marks import hand_to, put_mark, strongest
-from flows.decide.intake_registering import ask_dispatch, propose_registration
+from flows.decide.intake_marks import put_mark, strongest
+from flows.decide.intake_registering import propose_registration, take_back
 from flows.decide.route import handles
 from flows.decide.waiting import answer
 from models.case import ClockKind
 from models.policy.actions import Action
-from models.policy.people import Role
 from models.values import CaseState, Mark
 
 _BEFORE = frozenset({CaseState.REPORTED, CaseState.VERIFYING})
@@ -52,6 +51,5 @@ def mark_case(sheet: Draft, data: ReportMarked) -> Refusal | None:
         answer(sheet, ClockKind.VERIFY, ClockKind.PROPOSAL)
         propose_registration(sheet, reason="marked")
     elif Mark.BYPASS in (before, data.mark) and sheet.case.state in _OUT:
-        hand_to(sheet, Action.ASSIGNMENT_REQUEST, Role.DISPATCHER)
-        ask_dispatch(sheet)
+        take_back(sheet, Action.REPORT_MARK, "marked")
     return None

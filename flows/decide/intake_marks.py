@@ -53,7 +53,9 @@ def _named(sheet: Draft, *preferred: Role) -> Owner | None:
         return None
     did = {person for persons in sheet.case.deeds.values() for person in persons}
     start = org_at(sheet, OrgKind.GRID)
-    for role in preferred if start is not None else ():
+    if start is None:
+        return None
+    for role in preferred:
         org, persons = sheet.facts.directory.find_holder(role, start.id, sheet.now)
         for person in persons:
             if person not in did:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from events.contract.assignment import AssignmentRequested
 from events.contract.consultation import ConsultationKind, ConsultationRequested
 from events.contract.envelope import Acting as Actor
@@ -17,7 +19,7 @@ from flows.decide.intake_routing import TIERS, routing
 from flows.decide.limits import set_case_limit
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer
-from models.case import ClockKind
+from models.case import AssignmentState, ClockKind
 from models.policy.actions import Action
 from models.policy.categories import Category, Urgency
 from models.policy.people import Role
@@ -25,6 +27,18 @@ from models.policy.span import Span
 from models.policy.work import Acting
 from models.values import CaseState, Mark, Step
 from notifications.notice import NoticeKind, Reporter, instant
+
+#: Clocks of consulting, giving and taking the work: a fresh dispatch answers them all.
+_GETTING_IT_DONE = (
+    ClockKind.PROPOSAL,
+    ClockKind.CONVENE,
+    ClockKind.CONCLUDE,
+    ClockKind.SIGN,
+    ClockKind.ACCEPT,
+    ClockKind.CONFIRM,
+    ClockKind.RETURN,
+    ClockKind.GRANT,
+)
 
 
 def classify(sheet: Draft, code: str, *, tier: int = 0) -> None:
@@ -153,6 +167,28 @@ def ask_dispatch(sheet: Draft) -> None:
     """Ask that the unit of the list, or the one that the tier or mark names, gets the case."""
     route = routing(sheet)
     sheet.follow(AssignmentRequested(lead=route.lead, helpers=route.helpers))
+
+
+def take_back(sheet: Draft, action: Action, why: str) -> None:
+    """Take the work back from whoever has it, and ask for its dispatch anew.
+
+    The case's own limit runs on; the state is REGISTERED, as before the first dispatch.
+    """
+    work = sheet.case.assignment
+    if work is not None and work.state is not AssignmentState.ENDED:
+        sheet.change(assignment=replace(work, state=AssignmentState.ENDED, aid=None, ended=why))
+    answer(sheet, *_GETTING_IT_DONE)
+    sheet.change(ask=None)
+    hand_to(sheet, Action.ASSIGNMENT_REQUEST, Role.DISPATCHER)
+    if sheet.case.state is not CaseState.REGISTERED:
+        sheet.move(
+            CaseState.REGISTERED,
+            action,
+            reason=why,
+            acting=system(Step.INTAKE, sheet.case.township),
+            rule=sheet.case.rule,
+        )
+    ask_dispatch(sheet)
 
 
 def consulting_body(sheet: Draft) -> str:

@@ -41,7 +41,7 @@ _BACKSTOP = "responsibility/backstop"
 
 
 def discipline_office(sheet: Draft) -> str:
-    """Return the organisation that owns bypass cases: the county's, where the officer's role is held.
+    """Return the organisation that owns bypass cases: where the county's officer is.
 
     Where the directory knows none, it is the county itself: neither village nor township.
     """

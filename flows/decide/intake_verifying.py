@@ -63,14 +63,21 @@ def request_verification(sheet: Draft, data: VerificationRequested) -> Refusal |
 
 @handles(ReportVerified)
 def verify(sheet: Draft, data: ReportVerified) -> Refusal | None:
-    """核实. When somebody looked: what exists goes on, of the rest a person decides."""
+    """核实. When somebody looked: what exists goes on, of the rest a person decides.
+
+    The report is back where it came from, so a person may also have it looked at once more.
+    """
     if not waits_for(sheet, ClockKind.VERIFY):
         return Refusal("verified_already")
     answer(sheet, ClockKind.VERIFY)
     sheet.done_by(Action.REPORT_VERIFY, sheet.acting.actor)
     sheet.change(evidence=sheet.case.evidence + len(data.evidence))
-    sheet.record(
-        Action.REPORT_VERIFY, reason=data.verdict.value, words=data.note, evidence=data.evidence
+    sheet.move(
+        CaseState.REPORTED,
+        Action.REPORT_VERIFY,
+        reason=data.verdict.value,
+        words=data.note,
+        evidence=data.evidence,
     )
     undecided = sheet.case.merge_candidate or sheet.policy.category(sheet.case.category) is None
     if data.verdict is Verdict.EXISTS and not undecided:
