@@ -31,7 +31,7 @@ def test_every_kind_speaks(kind: NoticeKind, language: Language) -> None:
     assert "\n" not in said.subject + said.sms
     assert len(said.subject) <= 110
     assert len(said.sms) <= SMS_LIMIT[language]
-    assert said.html.startswith("<!doctype html>")
+    assert said.html.startswith("<!DOCTYPE html>")
     assert "\n\n\n" not in said.text
 
 
