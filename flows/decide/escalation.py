@@ -105,10 +105,8 @@ def record_breach(sheet: Draft, firing: Firing, limit: str) -> None:
 @fires(Step.ESCALATION, ClockKind.RUNG)
 def climb_rung(sheet: Draft, firing: Firing) -> None:
     """升级. When the next rung of the ladder is due."""
-    if not rings(sheet, firing):
-        return
-    if reason := climb(sheet, firing):
-        sheet.record(f"timer:{firing.clock.kind}", reason=reason)
+    if rings(sheet, firing):
+        climb(sheet, firing)
 
 
 @handles(CaseUrged)

@@ -25,7 +25,7 @@ _CLOCK_OF = {
 def declare(sheet: Draft, data: EmergencyDeclared) -> Refusal | None:
     """宣布突发事件. When a running case turns out to be one; a known one is only rated anew.
 
-    The alarm goes out and the case's limit grows shorter, never longer.
+    The alarm goes out, nothing waits any more, and the limit grows shorter, never longer.
     """
     before = sheet.case.emergency_level
     if before == data.level:
@@ -34,6 +34,7 @@ def declare(sheet: Draft, data: EmergencyDeclared) -> Refusal | None:
         sheet.change(emergency_level=data.level)
     else:
         sound_alarm(sheet, level=data.level)
+    sheet.done_by(Action.ESCALATION_DECLARE_EMERGENCY, sheet.acting.actor)
     sheet.record(
         Action.ESCALATION_DECLARE_EMERGENCY,
         words=data.reason,
@@ -60,6 +61,8 @@ def record_call(sheet: Draft, data: EmergencyCallRecorded) -> Refusal | None:
 @handles(ReportedUpward)
 def report_upward(sheet: Draft, data: ReportedUpward) -> Refusal | None:
     """信息上报. When the county was told; it answers the clock of that form and no other."""
+    if not sheet.case.emergency_level:
+        return Refusal("no_emergency")
     clock = _CLOCK_OF[data.form]
     asked = waits_for(sheet, clock)
     answer(sheet, clock)

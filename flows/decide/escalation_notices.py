@@ -36,9 +36,12 @@ class Listener(NamedTuple):
     why_not: str = ""
 
 
-def listener(sheet: Draft, told: Told) -> Listener:
-    """Return who holds the role at the level for this case, or why nobody can be told."""
-    found = _holder(sheet, told)
+def listener(sheet: Draft, told: Told, unit: Org | None = None) -> Listener:
+    """Return who holds the role at the level for this case, or why nobody can be told.
+
+    Departments and township organs are meant as far as they work on it: `unit`, or who leads.
+    """
+    found = _holder(sheet, told, unit)
     if found.who is not None and not in_circle(sheet, found.who):
         return Listener(None, "outside_circle")
     return found
@@ -130,9 +133,9 @@ def handler_role(org: Org) -> Role:
     return UNIT_ROLES.get(OrgKind(org.kind), (Role.DEPARTMENT_HANDLER,))[0]
 
 
-def _holder(sheet: Draft, told: Told) -> Listener:
+def _holder(sheet: Draft, told: Told, unit: Org | None) -> Listener:
     if told.level in (OrgKind.DEPARTMENT, OrgKind.TOWNSHIP_ORGAN):
-        org = unit_in_charge(sheet)
+        org = unit or unit_in_charge(sheet)
         if org is None or org.kind not in _STANDS_FOR.get(told.level, (told.level,)):
             return Listener(None, "level_not_involved")
         return _at(sheet, told.role, org)
@@ -153,10 +156,9 @@ def _at(sheet: Draft, role: Role, org: Org) -> Listener:
 
 def _serving(sheet: Draft, kind: OrgKind) -> Org | None:
     """Return the Party organisation of `kind` that belongs to the case's place."""
-    places = {
-        org.id
-        for level in (OrgKind.GRID, OrgKind.VILLAGE, OrgKind.TOWNSHIP)
-        if (org := org_at(sheet, level)) is not None
-    }
-    orgs = sheet.facts.directory.orgs(sheet.now, kind=kind)
-    return next((org for org in orgs if org.serves in places), None)
+    for level in (OrgKind.GRID, OrgKind.VILLAGE, OrgKind.TOWNSHIP):
+        place = org_at(sheet, level)
+        for org in sheet.facts.directory.serving(place.id, sheet.now) if place else ():
+            if org.kind == kind:
+                return org
+    return None

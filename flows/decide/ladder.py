@@ -13,14 +13,22 @@ from msgspec.structs import replace
 from events.contract.escalation import RungClimbed, UrgeKind
 from flows.decide.decision import Firing
 from flows.decide.draft import Draft
-from flows.decide.escalation_notices import Listener, in_circle, listener, owner_unit, tell_owner
+from flows.decide.escalation_notices import (
+    Listener,
+    in_circle,
+    listener,
+    owner_unit,
+    tell_owner,
+    tell_unit,
+    unit_name,
+)
 from models.case import Clock, ClockKind, Rung
 from models.deadlines import Deadline, beyond
 from models.policy.categories import Urgency
 from models.policy.clocks import Ladder, RungKind, Told
 from models.policy.clocks import Rung as RungRule
 from models.policy.span import Span, SpanKind
-from models.values import OrgId, RoleName
+from models.values import CaseState, OrgId, RoleName
 from notifications.notice import NoticeKind, RoleAt
 
 
@@ -96,20 +104,21 @@ def rung_at(sheet: Draft, rung: RungRule, breached: Deadline) -> datetime:
     return sheet.limit(rung.after, start=breached.due_at).due_at
 
 
-def climb(sheet: Draft, firing: Firing) -> str:
-    """Climb the rung whose clock rang; return why nothing was to be done, or "".
+def climb(sheet: Draft, firing: Firing) -> None:
+    """Climb the rung whose clock rang, and set the next one's.
 
-    Idempotent on (case, limit, rung, policy version) since the breach.
+    Idempotent on (case, limit, rung, policy version) since the breach. Past the last rung the
+    duty owners are told again and again, except when somebody has acted since.
     """
     place = Place.of(firing.clock.part)
     breached = _breached(sheet, firing.clock)
+    _set(sheet, Place(place.limit, place.height + 1), breached)
     if _climbed(sheet, place, breached.due_at):
-        return "already_climbed"
+        sheet.record(f"timer:{firing.clock.kind}", reason="already_climbed")
+        return
     ladder = ladder_of(sheet)
-    last = len(ladder.rungs) - 1
-    rule = ladder.rungs[min(place.height, last)]
-    repeat = place.height > last
-    told = sheet.policy.ladders.duty_owners if repeat else rule.tell
+    repeat = place.height >= len(ladder.rungs)
+    rule = ladder.rungs[-1] if repeat else ladder.rungs[place.height]
     entry = Rung(
         name=rule.name.zh,
         at=sheet.now,
@@ -119,23 +128,33 @@ def climb(sheet: Draft, firing: Firing) -> str:
         policy_version=sheet.policy.version,
         stood=_standing(sheet),
     )
-    if repeat and _acted_since(sheet, place, entry):
-        _write(sheet, firing, entry, (), "somebody_acted")
-    else:
-        who, skipped = reach(sheet, told)
-        _do(sheet, rule, place, who)
-        _write(sheet, firing, entry, who, skipped)
-    _set(sheet, Place(place.limit, place.height + 1), breached)
-    return ""
+    if reason := _quiet(sheet, place, entry, repeat=repeat):
+        _write(sheet, firing, entry, (), reason)
+        return
+    who, skipped = reach(sheet, sheet.policy.ladders.duty_owners if repeat else rule.tell, place)
+    _do(sheet, rule, place, who)
+    _write(sheet, firing, entry, who, skipped)
 
 
-def reach(sheet: Draft, told: tuple[Told, ...]) -> tuple[tuple[RoleAt, ...], str]:
+def reach(sheet: Draft, told: tuple[Told, ...], place: Place) -> tuple[tuple[RoleAt, ...], str]:
     """Return whom to tell, and why it is not those whom the rung names (empty where it is)."""
-    asked = [listener(sheet, one) for one in told]
+    unit = sheet.facts.directory.org(place.party, sheet.now) if place.party else None
+    asked = [listener(sheet, one, unit) for one in told]
     who = tuple(dict.fromkeys(found.who for found in asked if found.who is not None))
     if who:
         return who, ""
     return _instead(sheet, told), _why(asked)
+
+
+def _quiet(sheet: Draft, place: Place, entry: Rung, *, repeat: bool) -> str:
+    """Return why nobody is told this time; the ladder goes on all the same."""
+    if sheet.case.late_received and place.limit == ClockKind.CASE_DUE and _handed_in(sheet):
+        return "late_received"
+    return "somebody_acted" if repeat and _acted_since(sheet, place, entry) else ""
+
+
+def _handed_in(sheet: Draft) -> bool:
+    return sheet.case.state in (CaseState.FEEDBACK, CaseState.CHECKING, CaseState.VISITING)
 
 
 def _why(asked: list[Listener]) -> str:
@@ -154,7 +173,7 @@ def _instead(sheet: Draft, told: tuple[Told, ...]) -> tuple[RoleAt, ...]:
     duty owner's post though it is vacant, so that the gap is seen.
     """
     ladders = sheet.policy.ladders
-    height = max(ladders.rank.get(one.level, 0) for one in told)
+    height = min(ladders.rank.get(one.level, 0) for one in told)
     upward = [one for one in ladders.fallback if ladders.rank.get(one.level, 0) >= height]
     for one in (*upward, *ladders.duty_owners, *ladders.fallback):
         found = listener(sheet, one).who
@@ -179,16 +198,23 @@ def _do(sheet: Draft, rule: RungRule, place: Place, who: tuple[RoleAt, ...]) -> 
             one,
             about=about,
             rung=rule.name.zh,
-            stage=place.limit,
-            unit=owner_unit(sheet),
+            stage=place.stage,
+            unit=unit_name(sheet, place.party) if place.party else owner_unit(sheet),
         )
     if rule.kind is RungKind.URGE:
         sheet.change(urged=sheet.case.urged + 1)
-        tell_owner(sheet, NoticeKind.CASE_URGED, about=about, count=sheet.case.urged)
+        _tell_late(sheet, NoticeKind.CASE_URGED, place, count=sheet.case.urged)
     elif rule.kind is RungKind.SUPERVISE and not sheet.case.supervised:
         sheet.change(supervised=UrgeKind.TIMEOUT.value)
-        kind = UrgeKind.TIMEOUT.value
-        tell_owner(sheet, NoticeKind.CASE_SUPERVISED, about=about, supervision=kind)
+        _tell_late(sheet, NoticeKind.CASE_SUPERVISED, place, supervision=UrgeKind.TIMEOUT.value)
+
+
+def _tell_late(sheet: Draft, kind: NoticeKind, place: Place, **params: str | int) -> None:
+    """Tell who is late: the party whose clock it was, else who holds the case."""
+    if place.party:
+        tell_unit(sheet, kind, place.party, about=place.part, **params)
+    else:
+        tell_owner(sheet, kind, about=place.part, **params)
 
 
 def _write(
