@@ -66,15 +66,16 @@ def apply_batch(
     _fold_records(cursor, fold, opened)
     _fold_firings(cursor, fold, batch.firings)
     head = _store(cursor, fold, held, batch)
+    scribe = fold.scribe
     after = replace(
         held,
-        seq=fold.seq,
+        seq=scribe.seq,
         head=head,
         positions=batch.positions,
-        directory_revision=fold.revision,
+        directory_revision=scribe.revision,
     )
     shard_store.advance(cursor, after)
-    return after, _result(fold.written)
+    return after, _result(scribe.written)
 
 
 Opened = list[tuple[RawRecord, Admitted | Rejected, list[FreeText]]]
@@ -225,7 +226,7 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
 
 def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
     reason = fold.batch.aside or verdict.reason
-    fold.dead(
+    fold.unusable(
         raw,
         reason,
         verdict.detail,
@@ -253,7 +254,7 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
 
 def _store(cursor: Cursor, fold: Fold, held: ShardState, batch: Batch) -> ChainHead:
     """Write everything in bulk; returns the head of the shard's audit chain."""
-    written, work = fold.written, fold.work
+    written, work = fold.scribe.written, fold.work
     ledger_store.append_journal(cursor, written.journal)
     chained = chain(
         written.audit,

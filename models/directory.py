@@ -209,6 +209,10 @@ class Directory:
         """Return all roles ever entered for the person, past and to come."""
         return tuple(self._roles_of.get(person, ()))
 
+    def duty_spells(self, org: str, role: str) -> tuple[Duty, ...]:
+        """Return all shifts ever entered on a duty roster, past and to come."""
+        return tuple(self._duties.get((org, role), ()))
+
     def find_holder(self, role: str, org: str, on: datetime) -> tuple[str, tuple[str, ...]]:
         """Go up from `org` to the first organisation where somebody holds `role`.
 

@@ -98,9 +98,15 @@ class ParkedEvent(Struct, kw_only=True):
     source: str
     event_id: str
     body: str
+    signature: str
     topic_id: str
     partition: int
     offset: int
+
+
+_PARKED_COLUMNS = (
+    'id::text, seq, case_id::text, source, event_id, body, signature, topic_id, partition, "offset"'
+)
 
 
 def load_parked(
@@ -109,23 +115,11 @@ def load_parked(
     """Return what waits for these cases, in the order it came."""
     found: dict[str, list[ParkedEvent]] = {}
     rows = cursor.execute(
-        "SELECT id::text, seq, case_id::text, source, event_id, body, topic_id, partition,"
-        ' "offset" FROM parked WHERE shard = %s AND case_id = ANY(%s::uuid[])'
+        f"SELECT {_PARKED_COLUMNS} FROM parked WHERE shard = %s AND case_id = ANY(%s::uuid[])"
         " ORDER BY case_id, seq",
         (shard, sorted(set(case_ids))),
     ).fetchall()
-    for row in rows:
-        parked = ParkedEvent(
-            id=row[0],
-            seq=row[1],
-            case_id=row[2],
-            source=row[3],
-            event_id=row[4],
-            body=row[5],
-            topic_id=row[6],
-            partition=row[7],
-            offset=row[8],
-        )
+    for parked in map(_parked, rows):
         found.setdefault(parked.case_id, []).append(parked)
     return found
 
@@ -133,24 +127,13 @@ def load_parked(
 def load_parked_by_id(cursor: Cursor, ids: Sequence[str]) -> dict[str, ParkedEvent]:
     """Return waiting events by their own ids."""
     rows = cursor.execute(
-        "SELECT id::text, seq, case_id::text, source, event_id, body, topic_id, partition,"
-        ' "offset" FROM parked WHERE id = ANY(%s::uuid[])',
-        (list(ids),),
+        f"SELECT {_PARKED_COLUMNS} FROM parked WHERE id = ANY(%s::uuid[])", (list(ids),)
     ).fetchall()
-    return {
-        row[0]: ParkedEvent(
-            id=row[0],
-            seq=row[1],
-            case_id=row[2],
-            source=row[3],
-            event_id=row[4],
-            body=row[5],
-            topic_id=row[6],
-            partition=row[7],
-            offset=row[8],
-        )
-        for row in rows
-    }
+    return {parked.id: parked for parked in map(_parked, rows)}
+
+
+def _parked(row: tuple[Any, ...]) -> ParkedEvent:
+    return ParkedEvent(**dict(zip(ParkedEvent.__struct_fields__, row, strict=True)))
 
 
 def remove_parked(cursor: Cursor, ids: Sequence[str]) -> None:
@@ -220,7 +203,7 @@ def append_audit(cursor: Cursor, records: Iterable[AuditRecord]) -> None:
 
 def append_notices(cursor: Cursor, rows: Iterable[Row]) -> None:
     """Write notices; the sender spreads them over the channels later."""
-    unset = {name: None for name in NOTICES.columns}
+    unset = dict.fromkeys(NOTICES.columns)
     NOTICES.insert_new(cursor, [{**unset, **row, "params": to_json(row["params"])} for row in rows])
 
 

@@ -5,7 +5,6 @@ batch is one statement whatever its size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, get_type_hints

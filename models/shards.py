@@ -116,6 +116,7 @@ class Parked(Table, table=True):
     parked_at: datetime = moment()
     patience_until: datetime = moment()
     body: str = words()
+    signature: str = ""
     #: coordinates of its record, so that its fate can be brought up to date
     topic_id: str = ""
     partition: int = -1

@@ -1,6 +1,6 @@
 """The states of a case and the moves between them, as a graph (domain.md section 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
@@ -77,6 +77,8 @@ class Transition(Part):
     #: narrower than what the roles' rights say; empty: whoever may do the action
     roles: frozenset[Role] = frozenset()
     guards: tuple[Guard, ...] = ()
+    #: goes back to work that was done before: no act is parked in the hope of it
+    back: bool = False
 
 
 class Lifecycle(Part):
@@ -101,26 +103,9 @@ class Lifecycle(Part):
         return self._moves.get((state, action), ())
 
     @cached_property
-    def _next(self) -> Mapping[CaseState, frozenset[CaseState]]:
-        return {
-            state: frozenset(move.target for move in self.transitions if state in move.sources)
-            for state in self.states
-        }
-
-    @cached_property
     def reach(self) -> Mapping[CaseState, frozenset[CaseState]]:
         """For each state, the states that lie ahead of it in one move or more."""
-        ahead: dict[CaseState, frozenset[CaseState]] = {}
-        for state in self.states:
-            seen: set[CaseState] = set()
-            waiting = list(self._next[state])
-            while waiting:
-                here = waiting.pop()
-                if here not in seen:
-                    seen.add(here)
-                    waiting.extend(self._next.get(here, ()))
-            ahead[state] = frozenset(seen)
-        return ahead
+        return _reach(self.states, self.transitions)
 
     def can_reach(self, from_state: CaseState, to_state: CaseState) -> bool:
         """Tell whether a case in `from_state` may still come to `to_state` (or is there)."""
@@ -140,12 +125,16 @@ class Lifecycle(Part):
         return self._fitting.get(action, frozenset())
 
     @cached_property
+    def _ahead(self) -> Mapping[CaseState, frozenset[CaseState]]:
+        return _reach(self.states, [move for move in self.transitions if not move.back])
+
+    @cached_property
     def _later(self) -> frozenset[tuple[CaseState, Action]]:
         return frozenset(
             (state, action)
             for state in self.states
             for action, fitting in self._fitting.items()
-            if self.reach[state] & fitting
+            if self._ahead[state] & fitting
         )
 
     def fits(self, state: CaseState, action: Action) -> bool:
@@ -153,10 +142,31 @@ class Lifecycle(Part):
         return state in self.states_for(action)
 
     def may_fit_later(self, state: CaseState, action: Action) -> bool:
-        """Tell whether a state that `action` fits still lies ahead: park it, do not refuse."""
+        """Tell whether a state that `action` fits still lies ahead: park it, do not refuse.
+
+        Ways that go back to earlier work do not count, or hardly anything could be refused.
+        """
         return (state, action) in self._later
 
     @cached_property
     def open_states(self) -> frozenset[CaseState]:
         """States in which somebody still owes something."""
         return frozenset(state for state, rule in self.states.items() if rule.open)
+
+
+def _reach(
+    states: Iterable[CaseState], moves: Sequence[Transition]
+) -> Mapping[CaseState, frozenset[CaseState]]:
+    """Return for each state what can be reached from it by these moves."""
+    after = {state: {move.target for move in moves if state in move.sources} for state in states}
+    ahead: dict[CaseState, frozenset[CaseState]] = {}
+    for state in after:
+        seen: set[CaseState] = set()
+        waiting = list(after[state])
+        while waiting:
+            here = waiting.pop()
+            if here not in seen:
+                seen.add(here)
+                waiting.extend(after.get(here, ()))
+        ahead[state] = frozenset(seen)
+    return ahead

@@ -1,0 +1,12 @@
+"""The assignment step's flow: work is given out, taken, done, checked and sent back."""
+
+from prefect import flow
+from prefect.states import State
+
+from flows.shift import work_shift
+
+
+@flow(name="assignment", validate_parameters=False, persist_result=False, retries=0)
+async def assignment(engine: str) -> State:
+    """One shift of the assignment step. What is decided stands in `flows.decide`."""
+    return await work_shift()

@@ -1,0 +1,12 @@
+"""The escalation step's flow: what is late climbs the ladder, and departments are whistled for."""
+
+from prefect import flow
+from prefect.states import State
+
+from flows.shift import work_shift
+
+
+@flow(name="escalation", validate_parameters=False, persist_result=False, retries=0)
+async def escalation(engine: str) -> State:
+    """One shift of the escalation step. What is decided stands in `flows.decide`."""
+    return await work_shift()

@@ -1,0 +1,12 @@
+"""The feedback step's flow: villagers are asked, and cases closed, reopened, evaluated and put away."""
+
+from prefect import flow
+from prefect.states import State
+
+from flows.shift import work_shift
+
+
+@flow(name="feedback", validate_parameters=False, persist_result=False, retries=0)
+async def feedback(engine: str) -> State:
+    """One shift of the feedback step. What is decided stands in `flows.decide`."""
+    return await work_shift()
