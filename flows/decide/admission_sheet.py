@@ -39,15 +39,13 @@ def change(sheet: Draft, task: VillageTask, **fields: object) -> VillageTask:
     return changed
 
 
-def denied(
-    sheet: Draft, action: Action, *, code: str, asked_by: str, allowed: frozenset[str] = frozenset()
-) -> Refusal | None:
+def denied(sheet: Draft, action: Action, *, code: str, asked_by: str) -> Refusal | None:
     """Return why the actor may not do `action` on a task of this territory and department."""
     acting = sheet.acting
     reason = why_not(
         acting,
         action,
-        Reach(code=code, orgs=allowed | {asked_by}),
+        Reach(code=code, orgs=frozenset({asked_by})),
         directory=sheet.facts.directory,
         policy=sheet.policy,
         on=sheet.now,
@@ -61,15 +59,11 @@ def denied(
 def start(sheet: Draft, task: VillageTask, kind: ClockKind, span: Span) -> VillageTask:
     """Set a clock of the task that runs for `span` from now."""
     deadline = sheet.limit(span)
-    clock = Clock(
-        key=str(kind), generation=task.version, due_at=deadline.due_at, deadline=deadline
-    )
+    clock = Clock(key=str(kind), generation=task.version, due_at=deadline.due_at, deadline=deadline)
     return change(sheet, task, clocks=with_clock(task.clocks, clock))
 
 
-def start_until(
-    sheet: Draft, task: VillageTask, kind: ClockKind, due_at: datetime
-) -> VillageTask:
+def start_until(sheet: Draft, task: VillageTask, kind: ClockKind, due_at: datetime) -> VillageTask:
     """Set a clock of the task that rings at `due_at`."""
     clock = Clock(key=str(kind), generation=task.version, due_at=due_at)
     return change(sheet, task, clocks=with_clock(task.clocks, clock))
@@ -198,6 +192,4 @@ def tell_role(sheet: Draft, task: VillageTask, kind: NoticeKind, role: Role) -> 
 def place_of(sheet: Draft, code: str) -> DirectoryOrg | None:
     """Return the village or grid of a code."""
     directory, on = sheet.facts.directory, sheet.now
-    return directory.by_code(code, OrgKind.VILLAGE, on) or directory.by_code(
-        code, OrgKind.GRID, on
-    )
+    return directory.by_code(code, OrgKind.VILLAGE, on) or directory.by_code(code, OrgKind.GRID, on)
