@@ -1,6 +1,9 @@
 """Importing this module makes the table of handlers complete."""
 
 from flows.decide import (
+    admission,
+    admission_end,
+    admission_review,
     assignment_answers,
     assignment_asks,
     assignment_dispatch,
@@ -47,6 +50,9 @@ from flows.decide import (
 )
 
 __all__ = [
+    "admission",
+    "admission_end",
+    "admission_review",
     "assignment_answers",
     "assignment_asks",
     "assignment_dispatch",
