@@ -39,12 +39,13 @@ def set_person(sheet: Draft, data: PersonSet) -> Refusal | None:
             return refused
     if refused := person_refused(sheet, data):
         return refused
-    return enter(
+    enter(
         sheet,
         data,
         Action.DIRECTORY_SET_PERSON,
         {"person": data.person, "new": known is None, "availability": str(data.availability)},
     )
+    return None
 
 
 def _says_only_availability(sheet: Draft, data: PersonSet, known: Person | None) -> bool:
@@ -91,7 +92,8 @@ def set_role(sheet: Draft, data: RoleSet) -> Refusal | None:
     if data.role == Role.PARTY_MEMBER:
         gains = 0 if data.valid_to is not None else 1
         detail |= branch_warning(sheet, org.id, org.kind, at=data.valid_from, gains=gains)
-    return enter(sheet, data, Action.DIRECTORY_ASSIGN_ROLE, detail)
+    enter(sheet, data, Action.DIRECTORY_ASSIGN_ROLE, detail)
+    return None
 
 
 @handles(DutyRosterSet)
@@ -107,12 +109,13 @@ def set_duty(sheet: Draft, data: DutyRosterSet) -> Refusal | None:
     cut = cut_by(sheet.facts.directory.duty_spells(data.org, data.role), data)
     if cut is not None:
         sheet.entries.append(cut)
-    return enter(
+    enter(
         sheet,
         data,
         Action.DIRECTORY_SET_DUTY,
         {"org": data.org, "role": data.role, "shifts": len(data.shifts)},
     )
+    return None
 
 
 @handles(AppKeySet)
@@ -124,7 +127,7 @@ def set_app(sheet: Draft, data: AppKeySet) -> Refusal | None:
         return refused
     if refused := app_refused(sheet, data):
         return refused
-    return enter(
+    enter(
         sheet,
         data,
         Action.DIRECTORY_REGISTER_APP,
@@ -134,6 +137,7 @@ def set_app(sheet: Draft, data: AppKeySet) -> Refusal | None:
             "ends": data.valid_to is not None,
         },
     )
+    return None
 
 
 def reversed_dates(valid_from: datetime, valid_to: datetime | None) -> Refusal | None:

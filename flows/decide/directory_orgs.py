@@ -38,7 +38,7 @@ def set_org(sheet: Draft, data: OrgSet) -> Refusal | None:
     for check in (_parent_refused, _code_refused, _kind_refused, _outline_refused, _end_refused):
         if refused := check(sheet, data, known):
             return refused
-    return enter(
+    enter(
         sheet,
         data,
         Action.DIRECTORY_SET_ORGANISATION,
@@ -50,6 +50,7 @@ def set_org(sheet: Draft, data: OrgSet) -> Refusal | None:
             **_warnings(sheet, data),
         },
     )
+    return None
 
 
 def _parent_refused(sheet: Draft, data: OrgSet, known: Org | None) -> Refusal | None:

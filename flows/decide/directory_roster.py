@@ -56,8 +56,8 @@ def cut_by(known: Iterable[Duty], roster: DutyRosterSet) -> DutyRosterSet | None
     """
     kept: list[Shift] = []
     for duty in known:
-        over = [s for s in roster.shifts if overlap(duty, _spell(s)) and not _same(duty, s)]
-        if over:
+        over = [shift for shift in roster.shifts if overlap(duty, _spell(shift))]
+        if over and not any(_same(duty, shift) for shift in over):
             kept += [
                 Shift(person=duty.person, starts_at=start, ends_at=end)
                 for start, end in _left_of(duty, over)
@@ -75,11 +75,11 @@ def _same(duty: Duty, shift: Shift) -> bool:
 def _left_of(duty: Duty, over: Iterable[Shift]) -> list[Stretch]:
     """Return the stretches of a shift outside of `over`; the first begins where the shift did."""
     ordered = sorted((shift.starts_at, shift.ends_at) for shift in over)
-    left = [(duty.valid_from, max(duty.valid_from, ordered[0][0]))]
-    for (_, end), (start, _) in zip(ordered, ordered[1:], strict=False):
-        if end < start:
-            left.append((end, start))
-    last = max(end for _, end in ordered)
-    if duty.valid_to is not None and last < duty.valid_to:
-        left.append((last, duty.valid_to))
+    left, begins = [], duty.valid_from
+    for start, end in ordered:
+        if begins == duty.valid_from or begins < start:
+            left.append((begins, max(begins, start)))
+        begins = max(begins, end)
+    if duty.valid_to is not None and begins < duty.valid_to:
+        left.append((begins, duty.valid_to))
     return left
