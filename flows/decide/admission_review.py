@@ -113,7 +113,7 @@ def admit(sheet: Draft, data: TaskAdmitted) -> Refusal | None:
         role, _ = next_review(rules, task)
         return Refusal("review_missing", {"role": str(role)})
     if sheet.acting.role != rules.approver:
-        return Refusal("not_the_approver", {"role": str(rules.approver)})
+        return Refusal("not_admission_approver", {"role": str(rules.approver)})
     if any(passed.by == sheet.acting.actor for passed in task.reviews):
         return Refusal("same_person", {"did": "review"})
     task = let_on(sheet, task)

@@ -32,7 +32,7 @@ def may_call(body: Body, role: str, data: ConsultationInvited) -> Refusal | None
             return None
     if not body.call:
         return None
-    return Refusal("not_called", {"role": role, "askers": data.askers, "of": data.asked_of})
+    return Refusal("meeting_not_called", {"role": role, "askers": data.askers, "of": data.asked_of})
 
 
 def fix_roll(

@@ -37,7 +37,7 @@ def object_publicly(sheet: Draft, data: PublicityObjected) -> Refusal | None:
     if talk is None or not talk.publicity:
         return Refusal("nothing_published")
     if sheet.case.clock(f"{ClockKind.PUBLICITY}:{talk.publicity}") is None:
-        return Refusal("publicity_over")
+        return Refusal("publicity_closed")
     known = event_id(sheet)
     if any(objection.id == known for objection in talk.objections):
         return Refusal("objection_known")
