@@ -1,13 +1,16 @@
 """The process that brings notices to people. Never on the way of an event."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from datetime import datetime, timedelta
 from threading import Event
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 from jinja2 import TemplateError
 from msgspec import Struct, ValidationError, convert
 from sqlalchemy import Connection, Engine, RowMapping, text
@@ -33,6 +36,9 @@ _OWNER_LOCK = 0x6E6F74696365
 
 # Rows that one transaction looks at; how it is cut changes nothing but its length.
 _LOOK = 200
+
+# Seconds between two looks: under load every transaction wakes us, and the engine comes first.
+_BREATH = 0.1
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -86,14 +92,26 @@ class Sender:
         self._pool.shutdown()
 
     def run(self, stop: Event, *, clock: Clock, idle: timedelta) -> None:
-        """Send what becomes due until `stop` is set; look every `idle`, outlast the database."""
+        """Send what becomes due until `stop` is set; outlast the database.
+
+        Woken by the transaction that wrote a notice; looks every `idle` all the same, for what
+        becomes due by itself and for a wake-up that was lost.
+        """
         while not stop.is_set():
             try:
-                self.send_due(clock.now())
-            except DBAPIError as error:
+                self._run_connected(stop, clock=clock, idle=idle)
+            except (DBAPIError, psycopg.Error) as error:
                 # Without its text: it repeats parameters, and those may name an addressee.
-                _log.warning("notices wait, the database is away: %s", type(error.orig).__name__)
-            stop.wait(idle.total_seconds())
+                cause = getattr(error, "orig", error)
+                _log.warning("notices wait, the database is away: %s", type(cause).__name__)
+                stop.wait(idle.total_seconds())
+
+    def _run_connected(self, stop: Event, *, clock: Clock, idle: timedelta) -> None:
+        with closing(_listener(self._engine)) as listening:
+            while not stop.is_set():
+                self.send_due(clock.now())
+                deque(listening.notifies(timeout=idle.total_seconds(), stop_after=1), maxlen=0)
+                stop.wait(_BREATH)
 
     def send_due(self, now: datetime) -> Counts:
         """Send everything that is due at `now`, and say how it went."""
@@ -182,6 +200,18 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - one channel's fault must not stop the others
             _log.error("channel %s broke: %s", parcel.channel, type(error).__name__)
             return Unknown(f"channel_broke:{type(error).__name__}")
+
+
+def _listener(engine: Engine) -> psycopg.Connection[Any]:
+    """Take a connection out of the pool for good: one that listens must not go back."""
+    pooled = engine.raw_connection()
+    driver = pooled.driver_connection
+    pooled.detach()
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError("the sender needs psycopg")
+    driver.set_autocommit(True)
+    driver.execute("listen partygrid_notices")
+    return driver
 
 
 def _unlock(owner: Connection) -> None:

@@ -49,20 +49,27 @@ class WaitingChannel:
         return Sent()
 
 
+def wake(one: Office) -> None:
+    """Do what the transaction of a decision does for its notices."""
+    with one.engine.begin() as connection:
+        connection.execute(text("select pg_notify('partygrid_notices', '')"))
+
+
 @contextmanager
-def at_work(one: Office) -> Iterator[Thread]:
+def at_work(one: Office, *, idle: timedelta = timedelta(milliseconds=10)) -> Iterator[Thread]:
     """Let the office's sender run as a process does."""
     stop = Event()
     thread = Thread(
         target=one.sender.run,
         args=(stop,),
-        kwargs={"clock": SetClock(NOON), "idle": timedelta(milliseconds=10)},
+        kwargs={"clock": SetClock(NOON), "idle": idle},
     )
     thread.start()
     try:
         yield thread
     finally:
         stop.set()
+        wake(one)
         thread.join(15)
         assert not thread.is_alive()
 
@@ -151,6 +158,18 @@ def test_what_a_sender_learns_after_it_was_given_up_is_still_written_down(
             slow.answer.set()
             until(lambda: one.states() == [("sms", "sent", None)])
         other.close()
+
+
+def test_a_sender_that_sleeps_is_woken_by_a_decision(database_url: str) -> None:
+    sms = ScriptedChannel()
+    with office(database_url, {SMS: sms}) as one:
+        one.reach("p-1", sms=PHONE)
+        one.post(notice(dedup_key="first"))
+        with at_work(one, idle=timedelta(minutes=5)):
+            until(lambda: sms.taken)
+            one.post(notice(dedup_key="second"))
+            wake(one)
+            until(lambda: len(sms.taken) == 2)
 
 
 def test_the_database_may_go_away_and_come_back(database_url: str) -> None:
