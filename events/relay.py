@@ -91,14 +91,14 @@ class Relay:
             raise Unavailable(f"the broker did not take {len(rows)} records: {fault}") from fault
         published = []
         for row, future in futures:
-            fault = future if isinstance(future, KafkaError) else future.exception
-            if fault is None:
+            refusal = future if isinstance(future, KafkaError) else future.exception
+            if refusal is None:
                 published.append(row[0])
-            elif isinstance(fault, FOR_GOOD):
-                self._give_up(shard, row, fault)
+            elif isinstance(refusal, FOR_GOOD):
+                self._give_up(shard, row, refusal)
             else:
                 self._mark(published)
-                raise Unavailable(f"the broker did not take a record: {fault}") from fault
+                raise Unavailable(f"the broker did not take a record: {refusal}") from refusal
         self._mark(published)
 
     def _hand_over(self, row: tuple[Any, ...]) -> Any:

@@ -1,7 +1,7 @@
 """The admission step's flow: work that departments want villages to do is checked against the lists."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

@@ -1,5 +1,6 @@
 """One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -61,11 +62,18 @@ def apply_batch(
         revision = lock_directory(cursor)
     directory = directories.at(cursor, revision)
     opened = _open_records(batch, setting, directory)
-    work = _load(cursor, batch, opened, setting, directory)
+    work = load_workspace(
+        cursor,
+        batch.shard,
+        _needs(batch, opened, setting),
+        rounds_in(batch.firings),
+        setting,
+        directory,
+    )
     fold = Fold(setting, work, batch, seq=held.seq, revision=revision)
     _fold_records(cursor, fold, opened)
     _fold_firings(cursor, fold, batch.firings)
-    head = _store(cursor, fold, held, batch)
+    head = store(cursor, fold, held, batch)
     scribe = fold.scribe
     after = replace(
         held,
@@ -117,46 +125,52 @@ def _open(
     return raw, replace(verdict, event=replace(event, data=data)), texts
 
 
-def _load(
-    cursor: Cursor, batch: Batch, opened: Opened, setting: Setting, directory: Directory
-) -> Workspace:
-    """Load in bulk whatever the batch's decisions may ask for."""
+def _needs(batch: Batch, opened: Opened, setting: Setting) -> list[Needs]:
     needs = [
         needs_of(verdict.event, "case", setting, raw.now)
         for raw, verdict, _ in opened
         if isinstance(verdict, Admitted)
     ]
-    needs += [
+    return needs + [
         needs_of(_firing(due), due.timer.subject_kind, setting, due.timer.clock.due_at)
         for due in batch.firings
         if due.timer.subject_kind != "parked"
     ]
-    work = Workspace(directory)
-    _load_townships(cursor, work, needs)
-    rounds = _rounds(batch)
-    waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
-    _load_cases(cursor, work, batch.shard, needs, waiting)
-    _load_tasks(cursor, work, needs)
-    _load_report_facts(cursor, work, needs)
-    for township, due_at in rounds.items():
-        rows = case_store.load_work(
-            cursor, batch.shard, township, recent_since(setting.shelf.current, due_at)
-        )
-        work.desks = dict(map(desk, rows))
-    return work
 
 
 def _firing(due: DueFiring) -> Firing:
     return Firing(subject=due.timer.subject, township=due.timer.township, clock=due.timer.clock)
 
 
-def _rounds(batch: Batch) -> dict[str, datetime]:
-    """Return the townships whose matching round is in the batch; the loop puts one in at most."""
+def rounds_in(firings: Iterable[DueFiring]) -> dict[str, datetime]:
+    """Return the townships whose matching round is among the firings; the loop puts one in at most."""
     return {
         due.timer.subject: due.timer.clock.due_at
-        for due in batch.firings
+        for due in firings
         if due.timer.subject_kind == "township" and due.timer.clock.kind is ClockKind.ROUND
     }
+
+
+def load_workspace(
+    cursor: Cursor,
+    shard: int,
+    needs: list[Needs],
+    rounds: dict[str, datetime],
+    setting: Setting,
+    directory: Directory,
+) -> Workspace:
+    """Load in bulk whatever decisions may ask for."""
+    work = Workspace(directory)
+    _load_townships(cursor, work, needs)
+    waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
+    _load_cases(cursor, work, shard, needs, waiting)
+    _load_tasks(cursor, work, needs)
+    _load_report_facts(cursor, work, needs)
+    for township, due_at in rounds.items():
+        since = recent_since(setting.shelf.current, due_at)
+        rows = case_store.load_work(cursor, shard, township, since)
+        work.desks = dict(map(desk, rows))
+    return work
 
 
 def _load_townships(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
@@ -252,8 +266,13 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
             fold.patience_over(due, parked[due.timer.subject])
 
 
-def _store(cursor: Cursor, fold: Fold, held: ShardState, batch: Batch) -> ChainHead:
-    """Write everything in bulk; returns the head of the shard's audit chain."""
+def store(
+    cursor: Cursor, fold: Fold, held: ShardState, batch: Batch, *, with_topics: bool = True
+) -> ChainHead:
+    """Write everything in bulk; returns the head of the shard's audit chain.
+
+    Without topics (a rebuild) nothing is written that concerns records or would be published.
+    """
     written, work = fold.scribe.written, fold.work
     ledger_store.append_journal(cursor, written.journal)
     chained = chain(
@@ -286,6 +305,8 @@ def _store(cursor: Cursor, fold: Fold, held: ShardState, batch: Batch) -> ChainH
         cursor, batch.shard, {key: work.numbers[key] for key in sorted(work.changed_numbers)}
     )
     save_entries(cursor, written.entries, recorded_at=batch.recorded_at)
+    if with_topics:
+        _store_topics(cursor, written)
     _store_rows(cursor, written)
     if batch.records:
         last = batch.records[-1].at
@@ -295,9 +316,15 @@ def _store(cursor: Cursor, fold: Fold, held: ShardState, batch: Batch) -> ChainH
     return chained.head
 
 
-def _store_rows(cursor: Cursor, written: Written) -> None:
+def _store_topics(cursor: Cursor, written: Written) -> None:
     ledger_store.RECORDS.copy(cursor, written.records)
     ledger_store.change_fates(cursor, written.fates)
+    ledger_store.OUTBOX.copy(cursor, written.outbox)
+    if written.outbox:
+        cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
+
+
+def _store_rows(cursor: Cursor, written: Written) -> None:
     ledger_store.OUTCOMES.upsert(cursor, list(written.outcomes.values()))
     ledger_store.remove_parked(cursor, written.unparked)
     ledger_store.PARKED.copy(cursor, written.parked)
@@ -305,9 +332,6 @@ def _store_rows(cursor: Cursor, written: Written) -> None:
     ledger_store.save_timers(cursor, written.stopped_timers, list(written.running_timers.values()))
     ledger_store.append_texts(cursor, written.texts)
     ledger_store.append_notices(cursor, written.notices)
-    ledger_store.OUTBOX.copy(cursor, written.outbox)
-    if written.outbox:
-        cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
     if written.notices:
         cursor.execute("SELECT pg_notify('partygrid_notices', '')")
 

@@ -1,7 +1,7 @@
 """The assignment step's flow: work is given out, taken, done, checked and sent back."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

@@ -1,7 +1,7 @@
 """The consultation step's flow: people deliberate: hearings, councils, the four deliberations and two publications."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

@@ -1,7 +1,7 @@
 """The directory step's flow: organisations, people, roles, duty rosters and app keys change, with dates."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

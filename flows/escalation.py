@@ -1,7 +1,7 @@
 """The escalation step's flow: what is late climbs the ladder, and departments are whistled for."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

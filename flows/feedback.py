@@ -1,7 +1,7 @@
 """The feedback step's flow: villagers are asked, and cases closed, reopened, evaluated and put away."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

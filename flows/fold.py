@@ -13,6 +13,7 @@ import msgspec
 from events.admission import Admitted
 from events.codec import from_journal
 from events.contract.envelope import Event
+from events.contract.registry import TYPE_OF_PAYLOAD
 from events.texts import FreeText
 from flows.batch import Batch, Coordinate, DueFiring, RawRecord
 from flows.decide.decision import Decision, Firing
@@ -56,7 +57,7 @@ class Fold:
             log.exception("deciding %s failed", event.type)
             self.dead(raw, DeadLetterReason.POISON, type(fault).__name__, admitted)
             return
-        scribe.journal_event(event, admitted.kind, subject, raw.now)
+        scribe.journal_event(event, admitted.kind, subject, raw.now, admitted.signature)
         scribe.texts(event, texts, subject)
         self._take(decision, event, subject, raw.now, at=raw.at, signature=admitted.signature)
         scribe.record(raw, decision.fate, decision.reason, event, subject)
@@ -290,11 +291,16 @@ class Fold:
 
     # --- waiting -------------------------------------------------------------------------------
 
+    def waiting(self, parked_id: str) -> ParkedEvent | None:
+        """Return an event that waits, if this batch knows of it."""
+        every = (one for queue in self.work.parked.values() for one in queue)
+        return next((one for one in every if one.id == parked_id), None)
+
     def _park(
         self, event: Event, subject: str, reason: str, raw: RawRecord, signature: str
     ) -> None:
         policy = self.setting.shelf.current
-        patience = policy.intake.patience.get(raw.at.topic.removeprefix("restricted."))
+        patience = policy.intake.patience.get(TYPE_OF_PAYLOAD[type(event.data)].topic)
         until = raw.now + (patience or policy.deadlines.offline)
         entry = self.scribe.written.journal[-1]
         waiting = ParkedEvent(

@@ -1,7 +1,7 @@
 """The intake step's flow: reports are verified, classified, registered, merged, rejected or settled on the spot."""
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.shift import work_shift
 

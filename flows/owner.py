@@ -17,6 +17,7 @@ from flows.apply import Directories, apply_batch
 from flows.batch import Batch, RawRecord, Result
 from models.setting import Setting
 from models.shard_store import (
+    Position,
     Positions,
     ShardState,
     attempts_left,
@@ -50,18 +51,26 @@ class Owner:
         with connection.transaction(), connection.cursor() as cursor:
             self.state: ShardState = take_shard(cursor, shard, setting.engine, clock.now())
             left = attempts_left(cursor, shard)
+        self._firsts: dict[str, int] = {}
         #: coordinates that were under way when an engine died: (topic id, first, last)
         self._suspects = [(topic_id, first, last) for topic_id, _, first, last, _ in left]
 
     def next_offset(self, topic: str, topic_id: str) -> int | None:
         """Return where reading goes on; None where nothing of this topic was read yet."""
         known = self.state.positions.get(topic)
-        return known[1] if known is not None and known[0] == topic_id else None
+        return known.next if known is not None and known.topic_id == topic_id else None
+
+    def begin(self, topic: str, first: int) -> None:
+        """Note where a topic begins of which nothing was read yet."""
+        self._firsts[topic] = first
 
     def positions_after(self, last: RawRecord) -> Positions:
         """Return where reading stands once this record is decided."""
         at = last.at
-        return {**self.state.positions, at.topic: (at.topic_id, at.offset + 1)}
+        known = self.state.positions.get(at.topic)
+        same = known is not None and known.topic_id == at.topic_id
+        first = known.first if known is not None and same else self._firsts.get(at.topic, 0)
+        return {**self.state.positions, at.topic: Position(at.topic_id, at.offset + 1, first)}
 
     def run(self, batch: Batch) -> list[Result]:
         """Decide a batch; smaller ones where a record is under suspicion or breaks it."""

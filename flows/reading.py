@@ -80,7 +80,8 @@ class Reading:
 
     def take(self, topic: str, *, before: datetime | None, at_most: int) -> tuple[RawRecord, ...]:
         """Take the topic's next records, those of `before` or later left where they are."""
-        queue, taken = self._waiting[topic], []
+        queue = self._waiting[topic]
+        taken: list[RawRecord] = []
         while queue and len(taken) < at_most and (before is None or queue[0].now < before):
             taken.append(queue.popleft())
         return tuple(taken)

@@ -51,7 +51,9 @@ class Scribe:
 
     # --- journal and records -------------------------------------------------------------------
 
-    def journal_event(self, event: Event, kind: str, subject: str, now: datetime) -> None:
+    def journal_event(
+        self, event: Event, kind: str, subject: str, now: datetime, signature: str
+    ) -> None:
         """Enter a decided event; its words are not in it."""
         self._entry(
             kind=kind,
@@ -63,6 +65,7 @@ class Scribe:
             township=event.township,
             now=now,
             body=to_journal(event),
+            signature=signature,
         )
 
     def journal_firing(self, firing: Firing, now: datetime) -> None:
@@ -78,6 +81,7 @@ class Scribe:
             township=firing.township,
             now=now,
             body=msgspec.json.encode(firing).decode(),
+            signature="",
         )
 
     def _entry(self, *, now: datetime, **columns: str) -> None:

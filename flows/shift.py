@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import timedelta
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from flows.batch import Line, Result
 from models.values import Fate, Step
@@ -137,7 +139,8 @@ class Shift:
 
     async def _one(self, job: Job, done: "asyncio.Future[None]") -> None:
         try:
-            await micro_batch.with_options(task_run_name=job.name)(job, return_state=True)
+            run: Callable[..., Any] = micro_batch.with_options(task_run_name=job.name)
+            await run(job, return_state=True)
         finally:
             if not done.done():
                 done.set_result(None)

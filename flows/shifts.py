@@ -11,9 +11,10 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -23,7 +24,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.context import AsyncClientContext, tags
 from prefect.flows import Flow
 from prefect.states import Crashed
@@ -42,7 +43,7 @@ from models.values import Step
 
 log = logging.getLogger(__name__)
 
-FLOWS: dict[Step, Flow[..., object]] = {
+FLOWS: dict[Step, Flow[[str], Coroutine[Any, Any, State]]] = {
     Step.INTAKE: intake,
     Step.CONSULTATION: consultation,
     Step.ASSIGNMENT: assignment,
@@ -145,7 +146,7 @@ class Shifts:
         open_shift.set(shift)
         try:
             with tags(f"engine:{self._engine}"):
-                return await FLOWS[step](engine=self._engine, return_state=True)
+                return await FLOWS[step](self._engine, return_state=True)
         except Exception as fault:  # the server may vanish at any call: the work goes on plainly
             log.warning("a shift of %s could not be recorded: %s", step, type(fault).__name__)
             return None

@@ -364,6 +364,8 @@ class Party(Struct, frozen=True, kw_only=True):
     late_received: tuple[str, ...] = ()
     #: replaced by adjudication
     released: bool = False
+    #: the call let it into the circle of a marked case
+    let_in: bool = False
     #: when a consequence was proposed for it, and which ones a person has recorded
     proposed: tuple[datetime, ...] = ()
     measures: tuple[str, ...] = ()

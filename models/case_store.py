@@ -172,7 +172,7 @@ def load_neighbours(
 
     Rows: id, number, grid, category, lon, lat, reported_at.
     """
-    since = {}
+    since: dict[tuple[str, str], datetime] = {}
     for township, category, moment in wanted:
         key = (township, category)
         since[key] = min(moment, since.get(key, moment))

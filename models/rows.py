@@ -32,7 +32,7 @@ class RowMap:
 
     def __init__(self, table: type[Table], struct: type[msgspec.Struct] | None = None) -> None:
         """Match the table's columns with the struct's fields by name."""
-        self.table: SqlTable = table.__table__  # type: ignore[attr-defined]
+        self.table: SqlTable = table.metadata.tables[str(table.__tablename__)]
         self.name: str = self.table.name
         #: numbers that the database gives
         generated = {
@@ -135,8 +135,7 @@ class RowMap:
             table=sql.Identifier(self.name),
             columns=sql.SQL(", ").join(map(sql.Identifier, self.columns)),
             arrays=sql.SQL(", ").join(
-                sql.SQL("%s::{}[]").format(sql.SQL(self.types[name]))  # type: ignore[arg-type]
-                for name in self.columns
+                sql.SQL("%s::{}[]").format(sql.SQL(self.types[name])) for name in self.columns
             ),
             key=sql.SQL(", ").join(map(sql.Identifier, self.key)),
             action=on_conflict,

@@ -33,6 +33,10 @@ class Shelf:
         """Return the pack of a version; the one in force where it is not kept."""
         return self._packs.get(version, self.current)
 
+    def with_current(self, version: str) -> "Shelf":
+        """Return the same shelf as it was while another pack was in force."""
+        return Shelf(self.pack(version), self._packs, self.calendar)
+
     def office(self, version: str) -> Office:
         """Return the office that belongs to a pack."""
         return self._offices.get(version) or self._offices[self.current.version]

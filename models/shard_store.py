@@ -1,7 +1,7 @@
 """Ownership of a shard: taking it, fencing every transaction, attempts and positions."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -12,8 +12,19 @@ from partygrid.errors import Unavailable
 
 Cursor = psycopg.Cursor[Any]
 
-#: topic → [topic id, next offset]
-Positions = dict[str, tuple[str, int]]
+
+class Position(NamedTuple):
+    """How far a topic's partition is read."""
+
+    topic_id: str
+    #: offset of the next record
+    next: int
+    #: offset of the first record that was there to be read
+    first: int
+
+
+#: topic → position
+Positions = dict[str, Position]
 
 
 class ShardLost(Unavailable):

@@ -58,6 +58,8 @@ class Journal(Table, table=True):
     policy_version: str = ""
     #: the event as it was decided (words replaced by tokens), or the firing, as JSON
     body: str = words()
+    #: what its app signed it with
+    signature: str = ""
 
 
 class Records(Table, table=True):

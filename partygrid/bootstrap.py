@@ -13,7 +13,6 @@ from alembic.config import Config
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
-from models.hashing import SHA256
 from models.keys import write_secret
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.schema import Policy
@@ -97,7 +96,7 @@ def prepare(url: str, settings: Settings, policy: Policy, now: datetime) -> None
     """Make what every installation has: tables, shards, the pack it runs with."""
     migrate(url)
     with connected(url) as connection, connection.cursor() as cursor:
-        make_shards(cursor, settings.partitions, SHA256)
+        make_shards(cursor, settings.partitions)
         cursor.execute(
             "INSERT INTO policy_packs (version, activated_at, pack) VALUES (%s, %s, %s)"
             " ON CONFLICT DO NOTHING",

@@ -136,15 +136,18 @@ class Engine:
             shard, self._connection, self._notes, self.setting, self._directories, self._clock
         )
         reading = Reading(topic_ids)
+        begins = self._consumer.begins(shard)
         lost = False
         for topic in INBOUND_TOPICS:
             offset = owner.next_offset(topic, topic_ids[topic])
             if offset is None:
                 self._consumer.rewind(topic, shard)
+                owner.begin(topic, begins[topic])
+                offset = begins[topic]
                 lost = lost or topic in owner.state.positions
             else:
                 self._consumer.read_from(topic, shard, offset)
-            reading.read_to[topic] = offset or 0
+            reading.read_to[topic] = offset
         if lost:
             with self._connection.transaction():
                 log.info(

@@ -22,7 +22,7 @@ from flows.decide.whistle_calls import (
     rule_of,
     why_not_callable,
 )
-from models.case import Assignment, AssignmentState, ClockKind, Whistle, WhistleState
+from models.case import ClockKind, Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import CaseState, Mark, OrgId, PersonId, RoleName
@@ -36,8 +36,6 @@ _OVERTAKEN = (
     ClockKind.ACCEPT,
     ClockKind.SIGN,
 )
-#: An assignment that nobody has taken yet ends when departments are called.
-_NOT_TAKEN = (AssignmentState.WAITING, AssignmentState.RECOMMENDED, AssignmentState.OFFERED)
 
 
 def running_whistle(sheet: Draft, *states: WhistleState) -> Whistle | None:
@@ -270,7 +268,7 @@ def _blow(sheet: Draft, whistle: Whistle, action: Action, *, words: str) -> None
 
 
 def _overtake(sheet: Draft) -> None:
-    """End what the whistle overtakes: clocks nobody can answer any more, work nobody has taken.
+    """Stop the clocks that nobody can answer any more once departments are called.
 
     A case that was not registered yet counts as registered by the whistle (先办后补).
     """
@@ -278,10 +276,6 @@ def _overtake(sheet: Draft) -> None:
     if sheet.case.registered_at is None:
         version = sheet.case.policy_version or sheet.policy.version
         sheet.change(registered_at=sheet.now, policy_version=version)
-    work = sheet.case.assignment
-    if work is not None and work.state in _NOT_TAKEN:
-        ended: Assignment = replace(work, state=AssignmentState.ENDED, ended="whistled")
-        sheet.change(assignment=ended)
 
 
 def _item(sheet: Draft) -> str:

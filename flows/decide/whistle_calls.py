@@ -9,7 +9,7 @@ from flows.decide.draft import Draft
 from flows.decide.escalation_notices import handler_role, tell_unit
 from flows.decide.limits import run_case_limit
 from flows.decide.places import unit
-from models.case import ClockKind, Party, Whistle
+from models.case import Assignment, AssignmentState, ClockKind, Party, Whistle
 from models.deadlines import Deadline, warning_at
 from models.directory import Org
 from models.policy.actions import Action
@@ -79,7 +79,8 @@ def call(sheet: Draft, whistle: Whistle, org: str, *, lead: bool) -> Party:
     share = sheet.policy.whistles.helper_share
     until = finish.due_at if lead else warning_at(finish, share, office=sheet.facts.office)
     sheet.start_until(ClockKind.WHISTLE_FINISH, until, part=org, deadline=finish)
-    if sheet.case.mark is not Mark.NONE and org not in sheet.case.circle:
+    outside = sheet.case.mark is not Mark.NONE and org not in sheet.case.circle
+    if outside:
         sheet.change(circle=(*sheet.case.circle, org))
     told = len(sheet.notices)
     tell_unit(
@@ -92,7 +93,7 @@ def call(sheet: Draft, whistle: Whistle, org: str, *, lead: bool) -> Party:
         due_at=instant(sign.due_at),
     )
     make_urgent(sheet, whistle, told)
-    return Party(org=org, lead=lead, called_at=sheet.now)
+    return Party(org=org, lead=lead, called_at=sheet.now, let_in=outside)
 
 
 def make_urgent(sheet: Draft, whistle: Whistle, since: int) -> None:
@@ -104,7 +105,7 @@ def make_urgent(sheet: Draft, whistle: Whistle, since: int) -> None:
 
 
 def lead_with(sheet: Draft, whistle: Whistle, org: str) -> Deadline:
-    """Let a unit just called lead: it owns the case; its limit is the case's where it is longer.
+    """Let a unit just called lead: the work is its; its limit is the case's where it is longer.
 
     Returns the lead's limit. A shorter one leaves the case's limit alone, a breach stays.
     """
@@ -113,6 +114,15 @@ def lead_with(sheet: Draft, whistle: Whistle, org: str) -> Deadline:
         sheet.stop(ClockKind.CASE_WARNING)
         run_case_limit(sheet, limit)
     sheet.change(leads=tuple(dict.fromkeys((*sheet.case.leads, org))))
+    work = sheet.case.assignment
+    lead = Assignment(
+        id=sheet.new_id("assignment"),
+        state=AssignmentState.ACCEPTED,
+        org=org,
+        requested_at=sheet.now,
+        rework=work.rework if work is not None else 0,
+    )
+    sheet.change(assignment=lead)
     own_by(sheet, org)
     return limit
 
@@ -132,15 +142,11 @@ def own_by(sheet: Draft, org_id: str) -> None:
     sheet.own(org_id, able_there.role if able_there is not None else usual)
 
 
-def release(sheet: Draft, org: str) -> None:
-    """Let a unit go: its clocks stop, and it leaves the circle of a marked case it was called into.
-
-    The unit the work was assigned to stays in the circle.
-    """
-    sheet.stop(*PARTY_CLOCKS, part=org)
-    work = sheet.case.assignment
-    if work is None or org not in (work.org, *work.helpers):
-        sheet.change(circle=tuple(one for one in sheet.case.circle if one != org))
+def release(sheet: Draft, party: Party) -> None:
+    """Let a unit go: its clocks stop, and it leaves the circle that the call let it into."""
+    sheet.stop(*PARTY_CLOCKS, part=party.org)
+    if party.let_in:
+        sheet.change(circle=tuple(one for one in sheet.case.circle if one != party.org))
 
 
 def _department(sheet: Draft, name: UnitName) -> Org | None:

@@ -58,8 +58,11 @@ def approval_unanswered(sheet: Draft, firing: Firing) -> None:
 
 @fires(Step.ESCALATION, ClockKind.WHISTLE_CONFIRM)
 def confirmation_unanswered(sheet: Draft, firing: Firing) -> None:
-    """When an emergency whistle was not confirmed: told higher, still asked; the work goes on."""
-    if not rings(sheet, firing):
+    """When an emergency whistle was not confirmed: told higher, still asked; the work goes on.
+
+    The word is owed though the case be closed meanwhile.
+    """
+    if not rings(sheet, firing, settled_too=True):
         return
     whistle = running_whistle(sheet, WhistleState.BLOWN, WhistleState.FINISHED)
     if whistle is None or whistle.confirmed is not None:

@@ -216,7 +216,7 @@ def _party(sheet: Draft, org: str) -> Party:
 def _replace(sheet: Draft, party: Party, successor: str) -> None:
     """Let a unit go and call its successor on fresh clocks, as what it was: lead or helper."""
     _put_party(sheet, replace(party, released=True))
-    release(sheet, party.org)
+    release(sheet, party)
     stop_ladder(sheet, f"{ClockKind.WHISTLE_ARRIVE}:{party.org}")
     if not successor:
         return

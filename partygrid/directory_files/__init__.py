@@ -1,0 +1,1 @@
+"""The directory as an administrator fills it in: Excel sheets and GeoJSON outlines."""

@@ -1,0 +1,192 @@
+"""`partygrid rebuild`: make the state again from the journal in an empty database, and compare."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+import flows.decide.all  # noqa: F401  (every step's handlers are registered on import)
+from flows.apply import Directories
+from flows.replay import Entry, read_entries, replay
+from models.directory_store import lock_directory
+from models.setting import Setting
+from models.shard_store import ShardState, take_shard
+from partygrid.errors import Invalid
+
+Connection = psycopg.Connection[Any]
+
+AT_ONCE = 500
+
+#: table → columns that are compared, and in which order rows are shown
+COMPARED: dict[str, tuple[str, ...]] = {
+    "journal": ("shard", "seq", "source", "event_id", "subject", "decided_at", "body"),
+    "audit": ("shard", "seq", "case_id", "case_seq", "act"),
+    "outcomes": ("source", "event_id", "fate", "reason", "case_id", "version"),
+    "notices": ("id", "kind", "addressee_kind", "addressee", "role", "org", "case_id", "params"),
+    "timers": ("subject", "key", "generation", "due_at"),
+    "parked": ("id", "case_id", "event_id", "reason", "patience_until"),
+    "case_numbers": ("grid", "day", "last"),
+}
+#: tables compared whole, but for these columns
+WHOLE: dict[str, tuple[str, ...]] = {
+    "cases": ("audit_hash",),
+    "consultations": (),
+    "assignments": (),
+    "whistles": (),
+    "visits": (),
+    "village_tasks": ("audit_hash",),
+    "townships": (),
+    "orgs": ("recorded_at",),
+    "persons": ("recorded_at",),
+    "roles_held": ("recorded_at",),
+    "duties": ("recorded_at",),
+    "apps": ("recorded_at",),
+}
+
+
+class Difference(Struct, frozen=True):
+    """A row that is not the same in both databases."""
+
+    table: str
+    #: `missing` in the rebuilt database, or `extra` there
+    kind: str
+    row: str
+
+
+class CannotGoOn(Invalid):
+    """The journal names a directory revision that no entry before it makes."""
+
+
+def rebuild(
+    source: Connection,
+    target: Connection,
+    setting: Setting,
+    now: datetime,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Decide every journal entry of `source` again in the empty database `target`.
+
+    Returns how many entries there were. Shards take turns at each change of the directory, so
+    that every entry is decided with the directory it was decided with.
+    """
+    directories = Directories()
+    with target.transaction(), target.cursor() as cursor:
+        lock_directory(cursor)
+        states = _take_all(source, cursor, now)
+    feeds = {shard: _Feed(source, shard) for shard in states}
+    done, revision = 0, 0
+    while any(feed.head is not None for feed in feeds.values()):
+        group = _next_group(feeds, revision)
+        shard = group[0].shard
+        with target.transaction(), target.cursor() as cursor:
+            if group[0].changes_directory:
+                lock_directory(cursor)
+            states[shard] = replay(cursor, states[shard], group, setting, directories, now)
+        revision = max(revision, states[shard].directory_revision)
+        done += len(group)
+        progress(done)
+    return done
+
+
+def _take_all(
+    source: Connection, cursor: psycopg.Cursor[Any], now: datetime
+) -> dict[int, ShardState]:
+    shards = [row[0] for row in source.execute("SELECT shard FROM shards ORDER BY shard")]
+    source.commit()
+    return {shard: take_shard(cursor, shard, "rebuild", now) for shard in shards}
+
+
+class _Feed:
+    """The journal of one shard, a page at a time."""
+
+    def __init__(self, connection: Connection, shard: int) -> None:
+        self._entries = self._read(connection, shard)
+        self.head: Entry | None = next(self._entries, None)
+
+    @staticmethod
+    def _read(connection: Connection, shard: int) -> Iterator[Entry]:
+        after = 0
+        while True:
+            with connection.cursor() as cursor:
+                page = read_entries(cursor, shard, after, AT_ONCE)
+            connection.commit()
+            if not page:
+                return
+            yield from page
+            after = page[-1].seq
+
+    def take(self) -> Entry:
+        """Return the head and move on."""
+        entry = self.head
+        if entry is None:
+            raise CannotGoOn
+        self.head = next(self._entries, None)
+        return entry
+
+
+def _next_group(feeds: dict[int, _Feed], revision: int) -> list[Entry]:
+    """Return the next entries of one shard that can be decided together."""
+    ready = [
+        feed
+        for feed in feeds.values()
+        if feed.head is not None and feed.head.directory_revision <= revision
+    ]
+    if not ready:
+        raise CannotGoOn(revision=revision)
+    feed = min(ready, key=_urgency)
+    group = [feed.take()]
+    while (
+        feed.head is not None
+        and len(group) < AT_ONCE
+        and not group[0].stands_alone
+        and not feed.head.stands_alone
+        and _kind(feed.head) == _kind(group[0])
+    ):
+        group.append(feed.take())
+    return group
+
+
+def _urgency(feed: _Feed) -> tuple[bool, int]:
+    """What leaves the directory as it is goes first."""
+    head = feed.head
+    if head is None:
+        raise CannotGoOn
+    return head.changes_directory, head.directory_revision
+
+
+def _kind(entry: Entry) -> tuple[str, int]:
+    return entry.policy_version, entry.directory_revision
+
+
+def compare(one: Connection, other: Connection, *, at_most: int = 20) -> list[Difference]:
+    """Return where two installations' business state, audit content and notices differ."""
+    differences: list[Difference] = []
+    for table in (*COMPARED, *WHOLE):
+        left, right = (_rows(connection, table) for connection in (one, other))
+        differences += [Difference(table, "missing", row) for row in sorted(left - right)[:at_most]]
+        differences += [Difference(table, "extra", row) for row in sorted(right - left)[:at_most]]
+    return differences
+
+
+def _rows(connection: Connection, table: str) -> set[str]:
+    if table in COMPARED:
+        columns = sql.SQL(", ").join(map(sql.Identifier, COMPARED[table]))
+        query = sql.SQL("SELECT jsonb_build_array({})::text FROM {}").format(
+            columns, sql.Identifier(table)
+        )
+    else:
+        gone = sql.SQL("").join(
+            sql.SQL(" - {}").format(sql.Literal(column)) for column in WHOLE[table]
+        )
+        query = sql.SQL("SELECT (to_jsonb(t){})::text FROM {} AS t").format(
+            gone, sql.Identifier(table)
+        )
+    if table == "outcomes":
+        # What never came into the journal is not decided again.
+        query += sql.SQL(" WHERE fate <> 'dead-lettered' OR reason = 'parked_too_long'")
+    rows = {row[0] for row in connection.execute(query)}
+    connection.rollback()
+    return rows
