@@ -6,7 +6,8 @@ Person ids say what they are: `p-<role>-<org>`; Party members are `p-m1-<grid>` 
 from datetime import UTC, datetime
 from functools import cache
 
-from events.contract.envelope import Acting
+from events.contract.directory import OrgSet, PersonSet, RoleSet
+from events.contract.envelope import Acting, Payload
 from models.directory import App, Directory, Duty, Org, Person, RoleHeld
 from models.policy.people import OrgKind, Role
 
@@ -93,7 +94,7 @@ def _orgs(departments: tuple[str, ...]) -> list[Org]:
                 id=branch_of(grid),
                 kind=OrgKind.GRID_BRANCH,
                 name=f"支部{grid}",
-                parent=grid[:12],
+                parent=grid,
                 code=grid,
                 serves=grid,
                 valid_from=SINCE,
@@ -143,12 +144,12 @@ def _roles(orgs: list[Org]) -> list[RoleHeld]:
 
 def _persons(roles: list[RoleHeld]) -> list[Person]:
     ids = dict.fromkeys((role.person, role.org.removeprefix("b-")) for role in roles)
-    skills = {"p-m1": ("mediation",), "p-m2": ("electrical",)}
+    skills = {"p-m1": ("mediation",), "p-m2": ("electrician",)}
     return [
         Person(
             id=person_id,
             party_status="full" if person_id.startswith("p-m") else "",
-            grid=org if len(org) == 15 else "",
+            grid=org if org in GRIDS else "",
             skills=skills.get(person_id[:4], ()),
             valid_from=SINCE,
         )
@@ -183,3 +184,36 @@ def directory(departments: tuple[str, ...]) -> Directory:
         )
     ]
     return Directory(revision=1, entries=[*orgs, *_persons(roles), *roles, *duty, *apps])
+
+
+def directory_events(departments: tuple[str, ...]) -> list[Payload]:
+    """Return the same county as the events that make it, those first that others need."""
+    orgs = _orgs(departments)
+    roles = _roles(orgs)
+    made: list[Payload] = [
+        OrgSet(
+            org=org.id,
+            kind=OrgKind(org.kind),
+            name=org.name,
+            parent=org.parent,
+            code=org.code,
+            department=org.department,
+            serves=org.serves,
+            valid_from=SINCE,
+        )
+        for org in orgs
+    ]
+    made += [
+        PersonSet(
+            person=one.id,
+            party_status=one.party_status,
+            skills=one.skills,
+            grid=one.grid,
+            valid_from=SINCE,
+        )
+        for one in _persons(roles)
+    ]
+    made += [
+        RoleSet(person=one.person, role=one.role, org=one.org, valid_from=SINCE) for one in roles
+    ]
+    return made
