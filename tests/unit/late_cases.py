@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from functools import cache
 
+import flows.decide.all  # noqa: F401  the handlers enter themselves on import
 from events.contract.envelope import Acting, Event, Payload
 from events.contract.registry import TYPE_OF_PAYLOAD
-from flows.decide import all as _complete
 from flows.decide.decision import Audit, Decision, Facts, Firing
 from flows.decide.route import decide
 from models.calendar import WorkCalendar
@@ -16,6 +16,8 @@ from models.case import (
     Clock,
     ClockKind,
     Owner,
+    Party,
+    Whistle,
 )
 from models.deadlines import due
 from models.directory import Directory
@@ -29,7 +31,6 @@ from notifications.notice import Notice, NoticeKind, RoleAt
 from tests import world
 from tests.unit.packs import default_pack
 
-assert _complete
 DEPARTMENTS = ("water", "ecology", "housing", "justice", "public_security", "discipline")
 WATER, ECOLOGY, HOUSING, JUSTICE = "d-water", "d-ecology", "d-housing", "d-justice"
 #: 河道: the township's, with the water department holding the power to punish.
@@ -114,6 +115,27 @@ class Desk:
         self.decisions: list[Decision] = []
         self._events = 0
 
+    @property
+    def state(self) -> CaseState:
+        """Where the case stands."""
+        return self.case.state
+
+    @property
+    def whistle(self) -> Whistle:
+        """The case's whistle."""
+        assert self.case.whistle is not None
+        return self.case.whistle
+
+    def party(self, org: str) -> Party:
+        """A called unit."""
+        return next(party for party in self.whistle.parties if party.org == org)
+
+    def due_at(self, key: str) -> datetime:
+        """When the clock of this key rings."""
+        clock = self.case.clock(key)
+        assert clock is not None, f"no clock {key} among {[c.key for c in self.case.clocks]}"
+        return clock.due_at
+
     def act(
         self,
         data: Payload,
@@ -171,9 +193,7 @@ class Desk:
 
     def wait_for(self, key: str) -> None:
         """Let time pass until the clock of this key has rung."""
-        clock = self.case.clock(key)
-        assert clock is not None, f"no clock {key} among {[c.key for c in self.case.clocks]}"
-        self.wait(clock.due_at)
+        self.wait(self.due_at(key))
 
     def next_clock(self) -> Clock | None:
         """The clock that rings next."""
