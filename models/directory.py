@@ -183,7 +183,8 @@ class Directory:
         """Return the county's department of policy's kind `department`, or None."""
         for org_id in sorted(self._org_ids_by_department.get(department, ())):
             org = self.org(org_id, on)
-            if org is not None and org.code.startswith(county):
+            # Township organs are of the same kinds, and their codes begin with the county's.
+            if org is not None and org.kind == "department" and org.code.startswith(county):
                 return org
         return None
 

@@ -68,9 +68,7 @@ def branch_app(township: str) -> str:
     return f"app/branch-{township}"
 
 
-def register_apps(
-    register: Register, townships: tuple[Township, ...]
-) -> Mapping[str, SigningKey]:
+def register_apps(register: Register, townships: tuple[Township, ...]) -> Mapping[str, SigningKey]:
     """Enter every app with its key; return the private keys by source."""
     branches = [
         _App(branch_app(t.code), f"{t.name}支部通", t.code, _WORKING, restricted=True)

@@ -61,8 +61,7 @@ class Sample:
     def events(self) -> tuple[Outgoing, ...]:
         """The events that bring the county into an empty directory, in the order to send them."""
         return tuple(
-            directory_event(data, county=COUNTY, source=SOURCE, at=self.at)
-            for data in self.entries
+            directory_event(data, county=COUNTY, source=SOURCE, at=self.at) for data in self.entries
         )
 
     # --- where ---------------------------------------------------------------------------------
@@ -144,6 +143,4 @@ def sample_county(
             people_village(register, village, units, skills)
         roster_township(register, township, start=max(start, since), end=end, zone=zone)
     keys = register_apps(register, townships)
-    return Sample(
-        register=register, townships=townships, units=units, keys=keys, at=at or since
-    )
+    return Sample(register=register, townships=townships, units=units, keys=keys, at=at or since)

@@ -135,7 +135,7 @@ def staff_township(
 
 
 def organ_kinds(policy: Policy) -> tuple[str, ...]:
-    """Return the kinds of organs a township has: those policy says so of, and those it routes to."""
+    """Return the kinds of organs a township has: by policy's word, or because cases go there."""
     routed = {
         unit.kind
         for route in policy.routes.values()

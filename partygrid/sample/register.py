@@ -89,7 +89,8 @@ class Register:
         """Enter a new person and return the pseudonym; `what` is what the draw is about."""
         person = f"p-{self.draw.digest('person', *what).hex()[:10]}"
         ref = f"r-{self.draw.digest('identity', person).hex()[:32]}"
-        assert person not in self.persons, "two persons were drawn under one pseudonym"
+        if person in self.persons:
+            raise ValueError(f"{person} was drawn twice; say more about whom it is for")
         self.persons[person] = PersonSet(
             person=person,
             identity_ref=ref,
