@@ -85,14 +85,21 @@ def stop_ladder(sheet: Draft, limit: str) -> None:
 
 
 def keep_ladder(sheet: Draft) -> None:
-    """Go on with the ladder of a breached case whose rung clock was stopped while it rested."""
-    case = sheet.case
-    running = [clock for clock in case.clocks if clock.kind is ClockKind.RUNG]
-    if case.breached_at is None or not case.is_open or running or case.due is None:
+    """Let a breached case climb on when it is opened again; does nothing while its ladder runs.
+
+    A limit that began after the breach is its own: the ladder starts anew past that one.
+    Otherwise it goes on at the first rung that was not climbed.
+    """
+    case, limit = sheet.case, ClockKind.CASE_DUE
+    running = any(c.kind is ClockKind.RUNG and Place.of(c.part).limit == limit for c in case.clocks)
+    if case.breached_at is None or case.due is None or running:
         return
-    mine = [r.index for r in case.rungs if _is_of(r, ClockKind.CASE_DUE, case.breached_at)]
+    if case.due.start >= case.breached_at:
+        start_ladder(sheet, limit, case.due)
+        return
+    climbed = [rung.index for rung in case.rungs if _is_of(rung, limit, case.breached_at)]
     breached = replace(case.due, due_at=case.breached_at)
-    _set(sheet, Place(str(ClockKind.CASE_DUE), max(mine, default=-1) + 1), breached)
+    _set(sheet, Place(limit, max(climbed, default=-1) + 1), breached)
 
 
 def rung_at(sheet: Draft, rung: RungRule, breached: Deadline) -> datetime:

@@ -6,12 +6,13 @@ One function sets it and one reads it, so that screen, alert and digest can neve
 from datetime import datetime
 
 from flows.decide.draft import Draft
+from flows.decide.ladder import stop_ladder
 from models.case import ClockKind
 from models.deadlines import Deadline, warning_at
 from models.policy.span import Span
 
-#: Clocks that run for the case as a whole, whatever step it is in.
-CASE_CLOCKS = (ClockKind.CASE_WARNING, ClockKind.CASE_DUE, ClockKind.RUNG)
+#: Clocks of the case's own limit; the ladder after a breach is stopped by its limit.
+CASE_CLOCKS = (ClockKind.CASE_WARNING, ClockKind.CASE_DUE)
 
 
 def set_case_limit(sheet: Draft, span: Span, *, start: datetime | None = None) -> Deadline:
@@ -36,5 +37,6 @@ def run_case_limit(sheet: Draft, deadline: Deadline) -> None:
 
 
 def stop_case_limit(sheet: Draft) -> None:
-    """Stop the case's clocks: it was settled, or rests."""
+    """Stop the case's clocks: it was settled, or rests. Other limits' ladders go on."""
     sheet.stop(*CASE_CLOCKS)
+    stop_ladder(sheet, ClockKind.CASE_DUE)

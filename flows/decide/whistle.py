@@ -139,20 +139,6 @@ def confirm_afterwards(sheet: Draft, data: WhistleConfirmedAfterwards) -> Refusa
     return None
 
 
-def end_whistle(sheet: Draft) -> None:
-    """End a whistle without work, and its clocks: the case was voided or merged.
-
-    The caller records the act that ended the case.
-    """
-    whistle = running_whistle(sheet, WhistleState.REQUESTED, WhistleState.BLOWN)
-    if whistle is None:
-        return
-    sheet.change(whistle=replace(whistle, state=WhistleState.ENDED))
-    sheet.change(
-        clocks=tuple(c for c in sheet.case.clocks if not str(c.kind).startswith("whistle_"))
-    )
-
-
 def tell_requester(sheet: Draft, whistle: Whistle, reason: str) -> None:
     """Tell who asked for the whistle that it was refused, or is over."""
     sheet.notify(

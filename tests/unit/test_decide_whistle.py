@@ -9,14 +9,12 @@ from events.contract.escalation import (
     WhistleRefused,
     WhistleRequested,
 )
-from flows.decide.draft import Draft
-from flows.decide.whistle import end_whistle
 from models.case import ClockKind, Owner, WhistleState
 from models.deadlines import due
 from models.policy.people import Role
 from models.policy.span import parse_span
 from models.policy.whistle import WhistleKind
-from models.values import CaseState, Fate, Mark, Step
+from models.values import CaseState, Fate, Mark
 from notifications.notice import NoticeKind, Urgency
 from tests import world
 from tests.unit.late_cases import ECOLOGY, HOUSING, JUSTICE, WATER, Desk, late_case, office
@@ -317,19 +315,3 @@ def test_a_confidential_case_without_an_approver_in_its_circle_asks_nobody_outsi
     request = WhistleRequested(kind=WhistleKind.ROUTINE, lead=WATER, reason="t")
     decision = desk.act(request, Role.DUTY_SUPERVISOR, world.TOWNSHIP)
     assert decision.reason == "nobody_may_approve"
-
-
-def test_a_whistle_ended_with_its_case_leaves_no_clock_of_its_own() -> None:
-    desk = blown()
-    sheet = Draft(
-        step=Step.FEEDBACK,
-        input=None,  # type: ignore[arg-type]
-        facts=desk.facts,
-        policy=desk.policy,
-        now=desk.now,
-        case=desk.case,
-    )
-    end_whistle(sheet)
-    assert sheet.case.whistle is not None
-    assert sheet.case.whistle.state is WhistleState.ENDED
-    assert [c.key for c in sheet.case.clocks] == [ClockKind.CASE_DUE]

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.contract.escalation import CaseBreached, RungClimbed
-from flows.decide.ladder import Place
+from flows.decide.decision import Facts
+from flows.decide.draft import Draft
+from flows.decide.ladder import Place, keep_ladder
 from models.case import Case, ClockKind, Owner
 from models.deadlines import beyond, due
 from models.directory import Directory, RoleHeld
 from models.policy.categories import Urgency
 from models.policy.people import Role
-from models.values import CaseState, Fate, Mark
+from models.policy.span import parse_span
+from models.values import CaseState, Fate, Mark, Step
 from notifications.notice import NoticeKind
 from tests import world
 from tests.unit.late_cases import Desk, late_case, office, people
@@ -33,8 +36,12 @@ def breached(case: Case, **options: object) -> Desk:
 
 def climb_all(desk: Desk) -> None:
     """Let the whole ladder and one repeat go by with nobody acting."""
-    rungs = len(desk.policy.ladders.by_urgency[Urgency(desk.case.urgency)].rungs)
-    while sum(rung.index >= 0 for rung in desk.case.rungs) <= rungs:
+    climb(desk, len(desk.policy.ladders.by_urgency[Urgency(desk.case.urgency)].rungs) + 1)
+
+
+def climb(desk: Desk, rungs: int) -> None:
+    """Let time pass until so many rungs are climbed."""
+    while sum(rung.index >= 0 for rung in desk.case.rungs) < rungs:
         clock = desk.next_clock()
         assert clock is not None
         desk.ring(clock)
@@ -330,3 +337,42 @@ def test_the_default_packs_ladders_all_end_at_the_county() -> None:
     ladders = default_pack().ladders
     for ladder in ladders.by_urgency.values():
         assert {told.level for told in ladder.rungs[-1].tell} == {"county"}
+
+
+def _kept(case: Case, *, now: datetime) -> Case:
+    sheet = Draft(
+        step=Step.FEEDBACK,
+        input=None,  # type: ignore[arg-type]
+        facts=Facts(directory=people(), office=office()),
+        policy=default_pack(),
+        now=now,
+        case=case,
+    )
+    keep_ladder(sheet)
+    return sheet.case
+
+
+def test_a_ladder_that_was_interrupted_goes_on_at_the_next_rung() -> None:
+    desk = breached(late_case())
+    climb(desk, 2)
+    running = desk.due_at("rung:2")
+    case = replace(desk.case, clocks=())
+    kept = _kept(case, now=desk.now)
+    assert [(c.key, c.due_at) for c in kept.clocks] == [("rung:2", running)]
+    assert _kept(kept, now=desk.now) == kept, "while it runs nothing is to be done"
+
+
+def test_a_case_open_again_on_a_limit_of_its_own_climbs_past_that_one() -> None:
+    desk = breached(late_case())
+    climb(desk, 3)
+    new = due(desk.now, parse_span("2wd"), office=office())
+    again = _kept(replace(desk.case, clocks=(), due=new), now=desk.now)
+    assert [(c.key, c.due_at) for c in again.clocks] == [("rung:0", new.due_at)]
+    later = Desk(again, at=desk.now)
+    later.wait(new.due_at)
+    assert [r.index for r in later.case.rungs] == [0, 1, 2, 0]
+
+
+def test_no_ladder_where_none_is_owed() -> None:
+    case = late_case()
+    assert _kept(case, now=world.NOW) == case
