@@ -223,7 +223,9 @@ class Talk:
             assert (decision.case, decision.follow_ups, decision.notices) == (None, (), ())
             return decision
         assert decision.audit, "every applied input writes a record"
-        assert decision.case is not None
+        if decision.case is None:
+            assert decision.audit[0].reason == "no_longer_needed"
+            return decision
         assert decision.case.version == self.case.version + 1
         self.case = stored(decision.case)
         mine = [f for f in decision.follow_ups if _is_mine(f)]
