@@ -419,9 +419,9 @@ class Whistle(Struct, frozen=True, kw_only=True):
     helpers: tuple[str, ...] = ()
     approved_by: str = ""
     blown_at: datetime | None = None
-    #: the lead's limit, and the case's own as it stood when the lead was called
+    #: the lead's limit, and how many extensions of the case's it already holds
     due: Deadline | None = None
-    case_due_at: datetime | None = None
+    extensions: int = 0
     #: confirmed afterwards by the principal: None not yet, else what was said
     confirmed: bool | None = None
     parties: tuple[Party, ...] = ()

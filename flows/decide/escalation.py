@@ -192,6 +192,10 @@ def _recompute_others(sheet: Draft) -> int:
         moved += again.due_at != clock.due_at
         kept.append(again)
     sheet.change(clocks=tuple(kept))
+    whistle = sheet.case.whistle
+    if whistle is not None and whistle.due is not None:
+        again_due = recompute(whistle.due, office=sheet.facts.office)
+        sheet.change(whistle=replace(whistle, due=again_due))
     return moved
 
 

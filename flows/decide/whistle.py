@@ -10,13 +10,13 @@ from events.contract.escalation import (
 )
 from flows.decide.able import able
 from flows.decide.draft import Draft, Refusal
-from flows.decide.escalation_notices import unit_name
+from flows.decide.escalation_notices import in_circle, unit_name
 from flows.decide.places import org_at
 from flows.decide.route import handles
 from flows.decide.whistle_calls import (
     by_list,
     call,
-    case_due_at,
+    granted,
     lead_with,
     make_urgent,
     rule_of,
@@ -164,14 +164,21 @@ def ask_approver(sheet: Draft, whistle: Whistle, *, about: str) -> None:
 
 
 def ask_confirmer(sheet: Draft, whistle: Whistle, *, about: str) -> None:
-    """Tell the principal that an emergency whistle waits for a word afterwards; set its clock."""
+    """Tell the principal that an emergency whistle waits for a word afterwards; set its clock.
+
+    A principal outside the circle of a marked case is neither told nor waited for.
+    """
     rule = rule_of(sheet, whistle)
     if rule.confirmer is None or rule.confirm_within is None:
+        return
+    who = RoleAt(RoleName(rule.confirmer), OrgId(whistle.org))
+    if not in_circle(sheet, who):
+        sheet.record(Action.ESCALATION_WHISTLE_CONFIRM_AFTER, reason="nobody_may_confirm")
         return
     deadline = sheet.start(ClockKind.WHISTLE_CONFIRM, rule.confirm_within)
     sheet.notify(
         NoticeKind.WHISTLE_TO_CONFIRM,
-        RoleAt(RoleName(rule.confirmer), OrgId(whistle.org)),
+        who,
         about=about,
         whistle=whistle.kind,
         due_at=instant(deadline.due_at),
@@ -222,7 +229,6 @@ def _blow(sheet: Draft, whistle: Whistle, action: Action, *, words: str) -> None
         for org in (whistle.lead, *whistle.helpers)
     )
     limit = lead_with(sheet, whistle, whistle.lead)
-    due_at = case_due_at(sheet)
     blown = replace(
         whistle,
         state=WhistleState.BLOWN,
@@ -230,7 +236,7 @@ def _blow(sheet: Draft, whistle: Whistle, action: Action, *, words: str) -> None
         blown_at=sheet.now,
         parties=parties,
         due=limit,
-        case_due_at=due_at,
+        extensions=len(granted(sheet)),
     )
     by_principal = rule.confirmer is not None and sheet.acting.role == rule.confirmer
     sheet.change(whistle=replace(blown, confirmed=True if by_principal else None))
@@ -246,7 +252,7 @@ def _blow(sheet: Draft, whistle: Whistle, action: Action, *, words: str) -> None
             "listed_item": _item(sheet),
             "limit": instant(limit.due_at),
             "old_due_at": instant(old_due.due_at) if old_due else None,
-            "due_at": instant(due_at),
+            "due_at": instant((sheet.case.due or limit).due_at),
         },
     )
     if not by_principal:

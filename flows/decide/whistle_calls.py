@@ -1,7 +1,5 @@
 """Calling a department: whom the list names, who may be called, which clocks it has. Pure."""
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from flows.decide.able import able
@@ -15,6 +13,7 @@ from models.directory import Org
 from models.policy.actions import Action
 from models.policy.categories import Owner as UnitName
 from models.policy.people import OrgKind, Role
+from models.policy.span import Span
 from models.policy.whistle import WhistleKind, WhistleRule
 from models.values import Mark
 from notifications.notice import NoticeKind, Urgency, instant
@@ -127,9 +126,9 @@ def lead_with(sheet: Draft, whistle: Whistle, org: str) -> Deadline:
     return limit
 
 
-def case_due_at(sheet: Draft) -> datetime:
-    """Return when the case is due; a whistled case always is."""
-    return sheet.case.due.due_at if sheet.case.due is not None else sheet.now
+def granted(sheet: Draft) -> tuple[Span, ...]:
+    """Return the extensions granted on the case's limit."""
+    return sheet.case.due.extensions if sheet.case.due is not None else ()
 
 
 def own_by(sheet: Draft, org_id: str) -> None:

@@ -17,10 +17,10 @@ from flows.decide.escalation_notices import (
 from flows.decide.ladder import start_ladder
 from flows.decide.route import fires
 from flows.decide.whistle import ask_approver, ask_confirmer, running_whistle, tell_requester
-from flows.decide.whistle_calls import case_due_at, make_urgent, rule_of, whistle_of
+from flows.decide.whistle_calls import granted, make_urgent, rule_of, whistle_of
 from flows.decide.whistle_parties import lead_of, parties, set_party
 from models.case import ClockKind, Party, Rung, Whistle, WhistleState
-from models.deadlines import Deadline
+from models.deadlines import Deadline, extend
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import OrgId, RoleName, Step
@@ -231,23 +231,25 @@ def _tell_unfinished(sheet: Draft, firing: Firing, party: Party) -> None:
 
 
 def _extended(sheet: Draft, whistle: Whistle) -> Deadline | None:
-    """Return the case's limit where it was moved since the lead was called; else None.
+    """Return the lead's limit with what was granted on the case since it was called; else None.
 
-    The lead's limit is the case's: what was granted on the case is granted to the lead, up to
-    the length to which policy lets a whistle of this kind be extended.
+    The lead's limit is the case's: it grows with it, up to the length to which policy lets a
+    whistle of this kind be extended.
     """
-    due, most = sheet.case.due, rule_of(sheet, whistle).extendable_to
-    lead = lead_of(sheet)
-    if due is None or most is None or lead is None or due.due_at == whistle.case_due_at:
+    new, most = granted(sheet)[whistle.extensions :], rule_of(sheet, whistle).extendable_to
+    lead, later = lead_of(sheet), whistle.due
+    if not new or most is None or lead is None or later is None:
         return None
+    for span in new:
+        later = extend(later, span, office=sheet.facts.office)
     longest = sheet.limit(most, start=lead.called_at)
-    later = due if due.due_at <= longest.due_at else longest
+    later = min(later, longest, key=lambda limit: limit.due_at)
     return later if later.due_at > sheet.now else None
 
 
 def _run_until(sheet: Draft, firing: Firing, party: Party, later: Deadline) -> None:
     whistle = whistle_of(sheet)
-    sheet.change(whistle=replace(whistle, due=later, case_due_at=case_due_at(sheet)))
+    sheet.change(whistle=replace(whistle, due=later, extensions=len(granted(sheet))))
     sheet.start_until(ClockKind.WHISTLE_FINISH, later.due_at, part=party.org, deadline=later)
     sheet.record(
         f"timer:{firing.clock.kind}",

@@ -16,7 +16,7 @@ from flows.decide.route import fires, handles
 from flows.decide.whistle import running_whistle
 from flows.decide.whistle_calls import (
     call,
-    case_due_at,
+    granted,
     lead_with,
     release,
     rule_of,
@@ -225,7 +225,7 @@ def _replace(sheet: Draft, party: Party, successor: str) -> None:
     if party.lead:
         limit = lead_with(sheet, whistle_of(sheet), successor)
         now_led = replace(
-            whistle_of(sheet), lead=successor, due=limit, case_due_at=case_due_at(sheet)
+            whistle_of(sheet), lead=successor, due=limit, extensions=len(granted(sheet))
         )
         sheet.change(whistle=now_led)
 

@@ -17,6 +17,8 @@ from flows.decide.handled import say_handled, sign_off
 from flows.decide.ladder import stop_ladder
 from flows.decide.late import in_time, mark_late_received
 from flows.decide.route import handles
+from flows.decide.waiting import answer as answered
+from flows.decide.waiting import waits_for
 from flows.decide.whistle import running_whistle
 from flows.decide.whistle_calls import PARTY_CLOCKS, rule_of, whistle_of
 from flows.decide.whistle_ratings import ask_ratings
@@ -44,13 +46,13 @@ def sign(sheet: Draft, data: WhistleSigned) -> Refusal | None:
 @handles(DepartmentArrived)
 def arrive(sheet: Draft, data: DepartmentArrived) -> Refusal | None:
     """报到. When a called unit is on site, or somebody is the first at an emergency."""
-    first = sheet.case.clock(ClockKind.ON_SITE) is not None or _climbing_for_arrival(sheet)
+    first = waits_for(sheet, ClockKind.ON_SITE)
     found = acting_party(sheet)
     if isinstance(found, Refusal):
         return _first_on_site(sheet, data) if first else found
     if found.arrived_at is not None:
         return Refusal("already_done")
-    _answer_on_site(sheet)
+    answered(sheet, ClockKind.ON_SITE)
     party = answer(sheet, replace(found, arrived_at=sheet.now), ClockKind.WHISTLE_ARRIVE)
     stop_ladder(sheet, f"{ClockKind.WHISTLE_ARRIVE}:{party.org}")
     _record(
@@ -119,6 +121,8 @@ def finish(sheet: Draft, data: WhistleFinished) -> Refusal | None:
         return found
     if not found.lead:
         return Refusal("not_the_lead")
+    if not data.opinion and not data.evidence:
+        return Refusal("nothing_shown")
     missing = [p.org for p in parties(sheet) if not p.lead and p.done_at is None]
     if missing and not data.without_helpers:
         return Refusal("helpers_not_done", {"missing": len(missing)})
@@ -261,19 +265,9 @@ def _told_late(party: Party, kind: ClockKind) -> dict[str, str | int | bool | No
     }
 
 
-def _climbing_for_arrival(sheet: Draft) -> bool:
-    keys = (clock.part for clock in sheet.case.clocks if clock.kind is ClockKind.RUNG)
-    return any(part.startswith(f"{ClockKind.ON_SITE}.") for part in keys)
-
-
-def _answer_on_site(sheet: Draft) -> None:
-    sheet.stop(ClockKind.ON_SITE)
-    stop_ladder(sheet, str(ClockKind.ON_SITE))
-
-
 def _first_on_site(sheet: Draft, data: DepartmentArrived) -> Refusal | None:
     """Note the first response on the spot by somebody who was not called by whistle."""
-    _answer_on_site(sheet)
+    answered(sheet, ClockKind.ON_SITE)
     sheet.record(
         Action.ESCALATION_ARRIVE,
         words=data.note,

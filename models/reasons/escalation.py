@@ -93,6 +93,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "主办单位说明理由后,不等协办单位先行办结。",
         "The lead finished without all helpers, with a reason.",
     ),
+    "nothing_shown": (
+        "请写明处理结果或附上佐证。",
+        "Say what came of it, or show it.",
+    ),
+    "nobody_may_confirm": (
+        "这是保密案件,补批人不在知情范围内,不再要求补批。",
+        "Who would confirm is outside the circle of this marked case.",
+    ),
     "extended": ("案件延期后,主办时限顺延。", "The lead's limit follows the case's extension."),
     "accountability_proposed": (
         "逾期较久,已提出问责建议,由人决定。",

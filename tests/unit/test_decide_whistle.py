@@ -1,23 +1,27 @@
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from msgspec.structs import replace
 
 from events.contract.escalation import (
+    DeadlineRecomputed,
     WhistleApproved,
     WhistleConfirmedAfterwards,
     WhistleRefused,
     WhistleRequested,
 )
+from flows.decide.decision import Facts
+from models.calendar import CalendarOverride, WorkCalendar
 from models.case import ClockKind, Owner, WhistleState
-from models.deadlines import due
+from models.deadlines import due, warning_at
+from models.office import Office
 from models.policy.people import Role
 from models.policy.span import parse_span
 from models.policy.whistle import WhistleKind
 from models.values import CaseState, Fate, Mark
 from notifications.notice import NoticeKind, Urgency
 from tests import world
-from tests.unit.late_cases import ECOLOGY, HOUSING, JUSTICE, WATER, Desk, late_case, office
+from tests.unit.late_cases import ECOLOGY, HOUSING, JUSTICE, WATER, Desk, late_case, office, people
 from tests.unit.packs import changed
 from tests.unit.whistles import (
     COUNTY_CENTRE,
@@ -315,3 +319,30 @@ def test_a_confidential_case_without_an_approver_in_its_circle_asks_nobody_outsi
     request = WhistleRequested(kind=WhistleKind.ROUTINE, lead=WATER, reason="t")
     decision = desk.act(request, Role.DUTY_SUPERVISOR, world.TOWNSHIP)
     assert decision.reason == "nobody_may_approve"
+
+
+def test_a_principal_outside_the_circle_is_neither_told_nor_waited_for() -> None:
+    leader = f"{Role.DUTY_LEADER}"
+    seeing = changed({"roles": {"roles": {leader: {"sees_confidential": True}}}})
+    case = late_case(mark=Mark.CONFIDENTIAL, circle=(world.VILLAGE,), limit="15wd")
+    desk = blown(WhistleKind.EMERGENCY, case=case, policy=seeing)
+    assert desk.told(NoticeKind.WHISTLE_TO_CONFIRM) == []
+    assert desk.case.clock(ClockKind.WHISTLE_CONFIRM) is None
+    assert desk.reasons()[-1] == "nobody_may_confirm"
+
+
+def test_a_new_holiday_moves_every_clock_of_a_whistle_with_its_share() -> None:
+    desk = blown(WhistleKind.HARD, policy=changed({"whistles": {"helper_share": 0.5}}))
+    calendar = WorkCalendar(CalendarOverride(days_off={date(2026, 3, 12): "t"}))
+    later = Office(calendar=calendar, hours=desk.policy.calendar)
+    before = {c.key: c.due_at for c in desk.case.clocks}
+    desk.facts = Facts(directory=people(), office=later)
+    desk.act(DeadlineRecomputed(calendar_version="t"), Role.DUTY_SUPERVISOR, world.TOWNSHIP)
+    assert desk.whistle.due is not None
+    assert desk.due_at(f"whistle_finish:{WATER}") == desk.whistle.due.due_at
+    assert desk.whistle.due.due_at > before[f"whistle_finish:{WATER}"]
+    half = warning_at(desk.whistle.due, 0.5, office=later)
+    assert desk.due_at(f"whistle_finish:{ECOLOGY}") == half
+    moved = {c.key for c in desk.case.clocks if c.due_at != before.get(c.key)}
+    assert f"whistle_arrive:{WATER}" in moved
+    assert f"whistle_sign:{WATER}" not in moved, "signed for before the holiday"

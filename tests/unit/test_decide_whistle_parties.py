@@ -193,6 +193,14 @@ def test_finishing_waits_for_every_helper_or_for_a_reason() -> None:
     assert (override.words, override.detail["missing"]) == ("t", HOUSING)
 
 
+def test_finishing_says_or_shows_what_came_of_it() -> None:
+    desk = blown(helpers=())
+    assert desk.act(WhistleFinished(opinion=""), *handler(WATER)).reason == "nothing_shown"
+    shown = WhistleFinished(opinion="", evidence=("ab" * 32,))
+    assert desk.act(shown, *handler(WATER)).fate is Fate.APPLIED
+    assert ("ab" * 32,) in [audit.evidence for audit in desk.audits]
+
+
 def test_a_finished_whistle_is_checked_like_any_handled_work_by_somebody_else() -> None:
     desk = blown(helpers=(ECOLOGY,))
     desk.act(HelperDone(), *handler(ECOLOGY))
