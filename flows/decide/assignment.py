@@ -98,3 +98,12 @@ def begin(sheet: Draft, kind: ClockKind, span: Span) -> Deadline:
     """Set a clock afresh, for somebody who has not been asked before."""
     sheet.stop(kind)
     return sheet.start(kind, span)
+
+
+def end_help(sheet: Draft) -> None:
+    """End the search for somebody who helps a unit, where it is still going on."""
+    work = sheet.case.assignment
+    if work is None or work.aid in (None, AssignmentState.ACCEPTED):
+        return
+    sheet.change(assignment=replace(work, aid=None, assignee="", second="", accepted_by=()))
+    sheet.stop(ClockKind.ACCEPT, ClockKind.CONFIRM)

@@ -245,7 +245,11 @@ def _ask_for_help(sheet: Draft, data: AssignmentRequested) -> Refusal | None:
         AssignmentState.OFFERED,
         AssignmentState.ACCEPTED,
     )
-    if not unit_has_it or work.aid not in (None, AssignmentState.RECOMMENDED):
+    if not unit_has_it or work.aid not in (
+        None,
+        AssignmentState.WAITING,
+        AssignmentState.RECOMMENDED,
+    ):
         return Refusal("already_assigned")
     if sheet.case.mark is not Mark.NONE or category is None or category.enforcement:
         return Refusal("no_members_for_this")

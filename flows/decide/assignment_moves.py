@@ -15,6 +15,7 @@ from flows.decide.assignment import (
     asked,
     asked_one,
     begin,
+    end_help,
     own,
     secretary,
     urgency,
@@ -54,6 +55,7 @@ def give_back(sheet: Draft, data: AssignmentReturned) -> Refusal | None:
         return Refusal("legal_basis_missing")
     actor = sheet.acting.actor
     sheet.done_by(Action.ASSIGNMENT_RETURN, actor)
+    end_help(sheet)
     sheet.change(
         returns=case.returns + 1,
         ask=Ask(

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from events.contract.assignment import Grant, HandlingResumed, SuspensionAnswered, SuspensionAsked
 from flows.decide.able import able
+from flows.decide.assignment import does_the_work, end_help
 from flows.decide.assignment_asks import answered, may_not_answer, may_not_ask, put, refuse
 from flows.decide.assignment_unanswered import no_longer_needed
 from flows.decide.decision import Firing
@@ -73,6 +74,7 @@ def _suspend(sheet: Draft, ask: Ask, until: datetime, *, words: str) -> None:
     answered(sheet, action)
     sheet.change(suspended_at=sheet.now, suspensions=sheet.case.suspensions + 1)
     stop_case_limit(sheet)
+    end_help(sheet)
     own_handler(sheet)
     sheet.start_until(ClockKind.SUSPENSION_END, until)
     sheet.move(
@@ -94,8 +96,12 @@ def _suspend(sheet: Draft, ask: Ask, until: datetime, *, words: str) -> None:
 @handles(HandlingResumed)
 def resume_work(sheet: Draft, data: HandlingResumed) -> Refusal | None:
     """When a resting case goes on before its time; the limit runs again."""
-    if sheet.case.suspended_at is None:
+    work = sheet.case.assignment
+    if sheet.case.suspended_at is None or work is None:
         return Refusal("not_suspended")
+    grants = sheet.policy.roles.holders[Action.ASSIGNMENT_GRANT_SUSPENSION]
+    if sheet.acting.role not in grants and not does_the_work(sheet, work):
+        return Refusal("not_handler")
     sheet.done_by(Action.ASSIGNMENT_RESUME, sheet.acting.actor)
     _go_on(sheet, Action.ASSIGNMENT_RESUME, NoticeKind.CASE_RESUMED, words=data.reason)
     return None

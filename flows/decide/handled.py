@@ -13,6 +13,7 @@ from events.contract.escalation import UrgeKind
 from events.contract.feedback import VisitRequested
 from flows.decide.able import able
 from flows.decide.draft import Detail, Draft, system
+from flows.decide.intake_marks import hand_to
 from models.case import Assignment, AssignmentState, ClockKind, Owner
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
@@ -105,8 +106,7 @@ def _handed_to(sheet: Draft, org: str) -> Assignment:
 
 def _ask_check(sheet: Draft) -> None:
     checker = able(sheet, Action.ASSIGNMENT_CHECK, Role.CHECKER)
-    owner = checker or Owner(org=sheet.case.township or sheet.case.county, role=Role.CHECKER)
-    sheet.own(owner.org, owner.role)
+    owner = hand_to(sheet, Action.ASSIGNMENT_CHECK, Role.CHECKER)
     deadline = sheet.start(ClockKind.CHECK, sheet.policy.deadlines.check)
     sheet.move(
         CaseState.CHECKING,
