@@ -130,6 +130,10 @@ class Assignments(Table, table=True):
     state: str
     org: str
     helpers: Any = json()
+    helpers_done: Any = json()
+    accepted_by: Any = json()
+    aid: str | None = None
+    kept_out: Any = json()
     kind: str = "unit"
     assignee: str = ""
     second: str = ""
@@ -164,6 +168,11 @@ class Whistles(Table, table=True):
     approved_by: str = ""
     blown_at: datetime | None = moment(nullable=True)
     confirmed: bool | None = None
+    lead: str = ""
+    helpers: Any = json()
+    due: Any = json()
+    extensions: int = 0
+    solved: Any = json()
     parties: Any = json()
     objections: Any = json()
     finished_at: datetime | None = moment(nullable=True)

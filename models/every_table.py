@@ -2,6 +2,7 @@
 
 import models.audit_rows
 import models.cases
+import models.digests
 import models.directory_rows
 import models.notices
 import models.shards  # noqa: F401  (imported for the tables they declare)

@@ -7,7 +7,7 @@ batch is one statement whatever its size.
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import psycopg
@@ -72,8 +72,8 @@ class RowMap:
         for name, hint in get_type_hints(self.struct).items():
             if name in self.json_columns:
                 readers[name] = msgspec.json.Decoder(hint).decode
-            elif isinstance(hint, type) and issubclass(hint, StrEnum):
-                readers[name] = hint
+            elif (kind := _enum_in(hint)) is not None:
+                readers[name] = kind
         return readers
 
     def values(self, snapshot: Any, **extra: Any) -> dict[str, Any]:
@@ -167,6 +167,14 @@ class RowMap:
         with cursor.copy(command) as copy:
             for row in rows:
                 copy.write_row([row[name] for name in names])
+
+
+def _enum_in(hint: Any) -> type[StrEnum] | None:
+    """Return the enumeration of a field, also where it may be None."""
+    kinds = get_args(hint) or (hint,)
+    return next(
+        (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum)), None
+    )
 
 
 def _plain(value: Any) -> Any:

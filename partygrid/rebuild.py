@@ -141,9 +141,7 @@ def _next_group(feeds: dict[int, _Feed], revision: int) -> list[Entry]:
     while (
         feed.head is not None
         and len(group) < AT_ONCE
-        and not group[0].stands_alone
-        and not feed.head.stands_alone
-        and _kind(feed.head) == _kind(group[0])
+        and _go_together(group[0], feed.head)
     ):
         group.append(feed.take())
     return group
@@ -157,8 +155,14 @@ def _urgency(feed: _Feed) -> tuple[bool, int]:
     return head.changes_directory, head.directory_revision
 
 
-def _kind(entry: Entry) -> tuple[str, int]:
-    return entry.policy_version, entry.directory_revision
+def _go_together(first: Entry, entry: Entry) -> bool:
+    """Can both be decided in one transaction? Each change of the directory sees the one before."""
+    if first.policy_version != entry.policy_version:
+        return False
+    if first.changes_directory or entry.changes_directory:
+        return first.changes_directory and entry.changes_directory
+    alone = first.stands_alone or entry.stands_alone
+    return not alone and first.directory_revision == entry.directory_revision
 
 
 def compare(one: Connection, other: Connection, *, at_most: int = 20) -> list[Difference]:

@@ -1,0 +1,1 @@
+"""A played week: seeded people who report, deliberate, work, are late, object and are asked."""
