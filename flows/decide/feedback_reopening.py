@@ -50,7 +50,6 @@ def reopen(
     owner = hand_to(sheet, Action.ASSIGNMENT_REASSIGN, Role.DUTY_SUPERVISOR)
     limit = work_limit(sheet, sheet.policy.category(case.category))
     due_at = set_case_limit(sheet, limit).due_at
-    keep_ladder(sheet)
     sheet.move(
         CaseState.REOPENED,
         Action.FEEDBACK_REOPEN,
@@ -60,6 +59,7 @@ def reopen(
         evidence=evidence,
         detail={"times": sheet.case.reopened, "due_at": instant(due_at)},
     )
+    keep_ladder(sheet)
     lead, helpers = _lead(sheet)
     sheet.follow(AssignmentRequested(lead=lead, helpers=helpers))
     about = str(sheet.case.reopened)

@@ -9,6 +9,7 @@ from flows.decide.handled import told
 from flows.decide.intake import take_on
 from flows.decide.intake_emergency import sound_alarm
 from flows.decide.intake_filing import known_grid, position
+from flows.decide.intake_marking import keep_within_circle
 from flows.decide.intake_registering import classify, register, take_back, work_limit
 from flows.decide.intake_routing import routing
 from flows.decide.intake_verifying import verifier
@@ -111,7 +112,7 @@ def reclassify(sheet: Draft, data: ReportReclassified) -> Refusal | None:
         return Refusal("unknown_category", {"category": data.category})
     if data.category == sheet.case.category:
         return Refusal("same_category")
-    before, lead = sheet.case.category, routing(sheet).lead
+    before, mark, lead = sheet.case.category, sheet.case.mark, routing(sheet).lead
     classify(sheet, data.category)
     sheet.record(
         Action.REPORT_RECLASSIFY,
@@ -122,22 +123,21 @@ def reclassify(sheet: Draft, data: ReportReclassified) -> Refusal | None:
     alarm = category.on_site and not sheet.case.emergency_level
     if alarm:
         sound_alarm(sheet)
-    if sheet.case.state in _BEFORE:
-        _go_on(sheet, before)
-        return None
     shorten(sheet, sheet.limit(work_limit(sheet, category)))
     if alarm:
         hurry(sheet)
+    elif sheet.case.mark is not mark:
+        keep_within_circle(sheet, mark, Action.REPORT_RECLASSIFY)
+    elif sheet.case.state in _BEFORE:
+        _go_on(sheet, before)
     elif routing(sheet).lead != lead and sheet.case.state in _OUT:
         take_back(sheet, Action.REPORT_RECLASSIFY, "reclassified")
     return None
 
 
 def _go_on(sheet: Draft, before: str) -> None:
-    """Let a report that is not registered yet go where its new category sends it."""
-    if sheet.case.emergency_level:
-        hurry(sheet)
-    elif not before and sheet.case.state is CaseState.REPORTED and not sheet.case.merge_candidate:
+    """Let a report that nobody had classified go where its category sends it."""
+    if not before and sheet.case.state is CaseState.REPORTED and not sheet.case.merge_candidate:
         answer(sheet, ClockKind.PROPOSAL)
         take_on(sheet)
 

@@ -2,16 +2,17 @@
 
 from events.contract.reports import ReportMarked
 from flows.decide.draft import Draft, Refusal
-from flows.decide.intake_marks import put_mark, strongest
+from flows.decide.intake_marks import hand_to, put_mark, strongest
 from flows.decide.intake_registering import propose_registration, take_back
 from flows.decide.route import handles
-from flows.decide.waiting import answer
+from flows.decide.waiting import answer, waits_for
 from models.case import ClockKind
 from models.policy.actions import Action
+from models.policy.people import Role
 from models.values import CaseState, Mark
 
 _BEFORE = frozenset({CaseState.REPORTED, CaseState.VERIFYING})
-#: The work is out with a unit that may no longer know of it.
+#: The work is given or being given to units; another circle means other units.
 _OUT = frozenset(
     {
         CaseState.REGISTERED,
@@ -23,6 +24,37 @@ _OUT = frozenset(
         CaseState.REOPENED,
     }
 )
+#: Who has the next word in states that are a person's to decide.
+_NEXT = {
+    CaseState.REGISTERED: (Action.ASSIGNMENT_REQUEST, Role.DISPATCHER),
+    CaseState.RETURN_REQUESTED: (Action.ASSIGNMENT_ADJUDICATE_RETURN, Role.DISPATCHER),
+    CaseState.FEEDBACK: (Action.ASSIGNMENT_CHECK, Role.CHECKER),
+    CaseState.CHECKING: (Action.ASSIGNMENT_CHECK, Role.CHECKER),
+    CaseState.VISITING: (Action.FEEDBACK_VISIT, Role.VISITOR),
+}
+
+
+def keep_within_circle(sheet: Draft, before: Mark, action: Action) -> None:
+    """Let go whoever may no longer know, after the mark became another one than `before`.
+
+    An unregistered report is decided by who may know. A bypass changes hands whole, and nobody
+    talks over a marked case; otherwise the unit that has the work is of the circle and keeps it.
+    """
+    state, mark = sheet.case.state, sheet.case.mark
+    bypass = Mark.BYPASS in (before, mark)
+    if mark is before:
+        return
+    if state in _BEFORE:
+        answer(sheet, ClockKind.VERIFY, ClockKind.PROPOSAL)
+        propose_registration(sheet, reason="marked")
+    elif state in _OUT and (bypass or state is CaseState.CONSULTING):
+        take_back(sheet, action, "marked")
+    elif state is CaseState.VISITING and not waits_for(sheet, ClockKind.VISIT):
+        hand_to(sheet, Action.FEEDBACK_CLOSE, Role.DUTY_SUPERVISOR)
+    elif state in _NEXT:
+        hand_to(sheet, *_NEXT[state])
+    elif bypass:
+        hand_to(sheet, Action.ASSIGNMENT_REASSIGN, Role.DUTY_SUPERVISOR)
 
 
 @handles(ReportMarked)
@@ -47,9 +79,5 @@ def mark_case(sheet: Draft, data: ReportMarked) -> Refusal | None:
         words=data.reason,
         detail={"from": str(before), "to": str(data.mark)},
     )
-    if sheet.case.state in _BEFORE:
-        answer(sheet, ClockKind.VERIFY, ClockKind.PROPOSAL)
-        propose_registration(sheet, reason="marked")
-    elif Mark.BYPASS in (before, data.mark) and sheet.case.state in _OUT:
-        take_back(sheet, Action.REPORT_MARK, "marked")
+    keep_within_circle(sheet, before, Action.REPORT_MARK)
     return None

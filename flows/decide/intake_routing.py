@@ -12,6 +12,8 @@ from models.values import Mark
 #: handling tier → level of the unit that handles (domain.md section 2)
 _LEVEL = {1: OrgKind.GRID, 2: OrgKind.VILLAGE, 3: OrgKind.TOWNSHIP, 4: OrgKind.COUNTY}
 TIERS = frozenset(_LEVEL)
+#: May help in a confidential case; a whole township or village would be no circle.
+_NARROW = frozenset({OrgKind.DEPARTMENT, OrgKind.TOWNSHIP_ORGAN})
 
 
 class Routing(NamedTuple):
@@ -32,7 +34,8 @@ def routing(sheet: Draft) -> Routing:
         return Routing(_id(sheet, sheet.policy.responsibility.backstop), (), _BACKSTOP)
     moved = case.tier in TIERS and case.tier != route.tier
     lead = _id(sheet, _of_tier(case.tier, route) if moved else route.owner)
-    helpers = dict.fromkeys(_known(sheet, name) for name in route.helpers)
+    names = [name for name in route.helpers if case.mark is Mark.NONE or name.level in _NARROW]
+    helpers = dict.fromkeys(_known(sheet, name) for name in names)
     rule = f"responsibility/{route.item_id}" if route.item_id else _BACKSTOP
     return Routing(lead, tuple(org for org in helpers if org and org != lead), rule)
 
