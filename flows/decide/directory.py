@@ -37,8 +37,8 @@ def set_person(sheet: Draft, data: PersonSet) -> Refusal | None:
         codes = tuple(place[:_GRID] for place in places)
         if refused := may_change(sheet, Action.DIRECTORY_SET_PERSON, codes):
             return refused
-    if refused := person_refused(sheet, data):
-        return refused
+        if refused := person_refused(sheet, data):
+            return refused
     enter(
         sheet,
         data,
