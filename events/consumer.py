@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 #: `timestamp_type` of a record that carries the broker's append time.
 LOG_APPEND_TIME = 1
+#: Milliseconds a poll waits at least while nothing is assigned: kafka-python throws away a join
+#: that succeeds between two polls and begins another, so short polls may never join.
+JOINING_WAIT = 500
 
 
 class Read(NamedTuple):
@@ -57,6 +60,8 @@ class ShardConsumer:
 
     def poll(self, *, wait_ms: int, at_most: int) -> dict[tuple[str, int], list[Read]]:
         """Return what was read, by topic and partition. Raises `Unavailable`."""
+        if not self._consumer.assignment():
+            wait_ms = max(wait_ms, JOINING_WAIT)
         try:
             polled = self._consumer.poll(timeout_ms=wait_ms, max_records=at_most)
         except KafkaError as fault:
