@@ -18,7 +18,6 @@ from flows.decide.consultation_rules import (
     convener,
     edit,
     event_id,
-    given_at,
     is_four_two,
     may_resolve,
     resolving_body,
@@ -29,6 +28,7 @@ from flows.decide.consultation_rules import (
     steps,
 )
 from flows.decide.draft import Draft, Refusal
+from flows.decide.handled import acted_at
 from flows.decide.route import handles
 from flows.decide.waiting import answer
 from models.case import ClockKind, Consultation, Opinion, Owner
@@ -191,7 +191,7 @@ def _bad_time(
     sheet: Draft, talk: Consultation, rule: SittingRule, data: ConsultationInvited
 ) -> Refusal | None:
     """Hold the meeting's time against the days of notice and against when it must be over."""
-    earliest = given_at(sheet) + rule.notice if rule.notice else talk.opened_at
+    earliest = acted_at(sheet) + rule.notice if rule.notice else talk.opened_at
     if data.meets_at < earliest:
         return Refusal("notice_too_short", {"earliest": instant(earliest)})
     clock = sheet.case.clock(ClockKind.CONCLUDE)

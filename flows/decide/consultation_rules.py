@@ -206,13 +206,3 @@ def event_id(sheet: Draft) -> str:
 def happened_at(sheet: Draft) -> datetime:
     """Return when the act happened as it was told, but never later than now."""
     return min(sheet.input.time, sheet.now) if isinstance(sheet.input, Event) else sheet.now
-
-
-def given_at(sheet: Draft) -> datetime:
-    """Return when a notice counts as given: when it was told, or within the offline window."""
-    event = sheet.input
-    if isinstance(event, Event) and event.sequence >= 0:
-        window = sheet.policy.deadlines.offline
-        if sheet.now - window <= event.time <= sheet.now:
-            return event.time
-    return sheet.now
