@@ -122,6 +122,18 @@ def test_a_larger_share_draws_the_same_and_more(case_id: object, one: float, oth
     assert drawn_for_audit(str(case_id), low) <= drawn_for_audit(str(case_id), high)
 
 
+def test_settled_in_time_and_heard_late_counts_as_in_time() -> None:
+    desk = t.Desk()
+    case = desk.file(t.report(t.RUBBISH))
+    desk.ring(case.id, ClockKind.CASE_DUE)
+    assert desk.cases[case.id].breached_at == desk.now
+    desk.now += timedelta(hours=2)
+    desk.say(settled(), t.MEMBER, case.id, ago=timedelta(hours=3), sequence=4)
+    after = desk.cases[case.id]
+    assert (after.state, after.late_received) == (CaseState.SELF_CLOSED, True)
+    assert after.breached_at is not None
+
+
 def test_a_settled_case_is_not_settled_again() -> None:
     desk = t.Desk()
     case = desk.file(t.report(t.RUBBISH))

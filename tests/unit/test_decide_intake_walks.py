@@ -1,6 +1,8 @@
 """Whatever people do in whatever order: a case is never lost, and deciding is repeatable."""
 
 from datetime import timedelta
+from importlib import import_module
+from pkgutil import iter_modules
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,6 +45,7 @@ from events.contract.reports import (
     VerificationRequested,
 )
 from flows.decide.feedback_closing import OUTLIVING
+from models import reasons
 from models.case import Assignment, AssignmentState, Case, Clock, ClockKind, Visit
 from models.deadlines import due
 from models.policy.actions import Action
@@ -297,6 +300,24 @@ def test_a_case_always_has_an_owner_until_it_is_settled(walk: Walk) -> None:
 @given(walks())
 def test_deciding_twice_decides_the_same(walk: Walk) -> None:
     assert walk.again().desk.decisions == walk.desk.decisions
+
+
+@settings(max_examples=60, deadline=None)
+@given(walks())
+def test_every_reason_has_its_sentences(walk: Walk) -> None:
+    known = {
+        code
+        for module in iter_modules(reasons.__path__)
+        for code in import_module(f"models.reasons.{module.name}").REASONS
+    }
+    given = {audit.reason for one in walk.desk.decisions for audit in one.audit}
+    params = {
+        str(notice.params["reason"])
+        for one in walk.desk.decisions
+        for notice in one.notices
+        if "reason" in notice.params
+    }
+    assert given | params <= known
 
 
 @settings(max_examples=80, deadline=None)
