@@ -1,9 +1,10 @@
 """Somebody gets the work and does it: `grid.assignment`, decided by assignment."""
 
-from datetime import datetime
 from enum import StrEnum
 
-from events.contract.envelope import Count, EvidenceHash, Label, Part, Payload, Ref, Text
+from msgspec import field
+
+from events.contract.envelope import Count, EvidenceHash, Label, Moment, Part, Payload, Ref, Text
 from events.contract.registry import Origin, Topic, event_type
 from events.contract.reports import OutcomeEvidence
 
@@ -24,7 +25,7 @@ class AssigneeKind(StrEnum):
     action="assignment.request",
     origin=Origin.BOTH,
 )
-class AssignmentRequested(Payload, kw_only=True):
+class AssignmentRequested(Payload, frozen=True, kw_only=True):
     """派遣. When a registered case needs somebody: a unit by the list, or a member by matching."""
 
     #: the unit that leads; empty lets the list decide
@@ -35,7 +36,7 @@ class AssignmentRequested(Payload, kw_only=True):
     reason: Text = ""
 
 
-class Candidate(Part, kw_only=True):
+class Candidate(Part, frozen=True, kw_only=True):
     """One person or group that fits, and why."""
 
     assignee: Ref
@@ -47,18 +48,18 @@ class Candidate(Part, kw_only=True):
 
 
 @event_type("grid.assignment.recommended", Topic.ASSIGNMENT, origin=Origin.ENGINE)
-class AssignmentRecommended(Payload, kw_only=True):
+class AssignmentRecommended(Payload, frozen=True, kw_only=True):
     """When a matching round found candidates, best first; or nobody, and why."""
 
     candidates: tuple[Candidate, ...]
     #: filter name → how many it left out, so that an empty list explains itself
-    left_out: dict[str, int] = {}
+    left_out: dict[str, int] = field(default_factory=dict)
     #: the round: township and instant
     round: Label
 
 
 @event_type("grid.assignment.confirmed", Topic.ASSIGNMENT, action="assignment.confirm")
-class AssignmentConfirmed(Payload, kw_only=True):
+class AssignmentConfirmed(Payload, frozen=True, kw_only=True):
     """When the branch secretary confirms whom to ask; declares kinship or interest (回避)."""
 
     assignee: Ref
@@ -70,14 +71,14 @@ class AssignmentConfirmed(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.accepted", Topic.ASSIGNMENT, action="assignment.accept")
-class AssignmentAccepted(Payload, kw_only=True):
+class AssignmentAccepted(Payload, frozen=True, kw_only=True):
     """签收. When the member or unit takes the work."""
 
     note: Text = ""
 
 
 @event_type("grid.assignment.declined", Topic.ASSIGNMENT, action="assignment.decline")
-class AssignmentDeclined(Payload, kw_only=True):
+class AssignmentDeclined(Payload, frozen=True, kw_only=True):
     """When a member says no, with a reason; the next candidate is asked. No penalty."""
 
     reason: Text
@@ -86,7 +87,7 @@ class AssignmentDeclined(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.returned", Topic.ASSIGNMENT, action="assignment.return")
-class AssignmentReturned(Payload, kw_only=True):
+class AssignmentReturned(Payload, frozen=True, kw_only=True):
     """退单. When a unit says the case is not theirs: once, with reason and legal basis."""
 
     reason: Text
@@ -98,7 +99,7 @@ class AssignmentReturned(Payload, kw_only=True):
     Topic.ASSIGNMENT,
     action="assignment.adjudicate_return",
 )
-class ReturnAdjudicated(Payload, kw_only=True):
+class ReturnAdjudicated(Payload, frozen=True, kw_only=True):
     """When somebody else decides on a return: upheld names the new lead; else the clock ran on."""
 
     upheld: bool
@@ -107,7 +108,7 @@ class ReturnAdjudicated(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.reassigned", Topic.ASSIGNMENT, action="assignment.reassign")
-class AssignmentReassigned(Payload, kw_only=True):
+class AssignmentReassigned(Payload, frozen=True, kw_only=True):
     """改派. When a supervisor gives the case to another unit or member."""
 
     to: Ref
@@ -115,7 +116,7 @@ class AssignmentReassigned(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.progress_reported", Topic.ASSIGNMENT, action="assignment.progress")
-class ProgressReported(Payload, kw_only=True):
+class ProgressReported(Payload, frozen=True, kw_only=True):
     """When the handler tells how it goes. Restarts no clock."""
 
     note: Text
@@ -123,7 +124,7 @@ class ProgressReported(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.handled", Topic.ASSIGNMENT, action="assignment.handle")
-class AssignmentHandled(Payload, kw_only=True):
+class AssignmentHandled(Payload, frozen=True, kw_only=True):
     """处理反馈. When the handler says it is done, with opinion and evidence of the outcome."""
 
     opinion: Text
@@ -134,7 +135,7 @@ class AssignmentHandled(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.checked", Topic.ASSIGNMENT, action="assignment.check")
-class HandlingChecked(Payload, kw_only=True):
+class HandlingChecked(Payload, frozen=True, kw_only=True):
     """核查. When somebody other than the handler looked at the result."""
 
     passed: bool
@@ -143,7 +144,7 @@ class HandlingChecked(Payload, kw_only=True):
 
 
 @event_type("grid.assignment.rework_ordered", Topic.ASSIGNMENT, action="assignment.rework")
-class ReworkOrdered(Payload, kw_only=True):
+class ReworkOrdered(Payload, frozen=True, kw_only=True):
     """返工. When a supervisor sends handled work back without a new check."""
 
     reason: Text
@@ -157,7 +158,7 @@ class Grant(StrEnum):
 
 
 @event_type("grid.assignment.extension_asked", Topic.ASSIGNMENT, action="assignment.ask_extension")
-class ExtensionAsked(Payload, kw_only=True):
+class ExtensionAsked(Payload, frozen=True, kw_only=True):
     """When the handler asks for more time, before expiry."""
 
     working_days: Count
@@ -167,7 +168,7 @@ class ExtensionAsked(Payload, kw_only=True):
 @event_type(
     "grid.assignment.extension_answered", Topic.ASSIGNMENT, action="assignment.grant_extension"
 )
-class ExtensionAnswered(Payload, kw_only=True):
+class ExtensionAnswered(Payload, frozen=True, kw_only=True):
     """延期. When somebody other than the asker grants or refuses more time."""
 
     answer: Grant
@@ -178,10 +179,10 @@ class ExtensionAnswered(Payload, kw_only=True):
 @event_type(
     "grid.assignment.suspension_asked", Topic.ASSIGNMENT, action="assignment.ask_suspension"
 )
-class SuspensionAsked(Payload, kw_only=True):
+class SuspensionAsked(Payload, frozen=True, kw_only=True):
     """When the handler asks to let the case rest, before expiry."""
 
-    until: datetime
+    until: Moment
     reason: Text
 
 
@@ -190,16 +191,16 @@ class SuspensionAsked(Payload, kw_only=True):
     Topic.ASSIGNMENT,
     action="assignment.grant_suspension",
 )
-class SuspensionAnswered(Payload, kw_only=True):
+class SuspensionAnswered(Payload, frozen=True, kw_only=True):
     """挂账. When somebody other than the asker lets the case rest, or not."""
 
     answer: Grant
-    until: datetime | None = None
+    until: Moment | None = None
     reason: Text = ""
 
 
 @event_type("grid.assignment.resumed", Topic.ASSIGNMENT, action="assignment.resume")
-class HandlingResumed(Payload, kw_only=True):
+class HandlingResumed(Payload, frozen=True, kw_only=True):
     """恢复办理. When a resting case goes on; the clock runs again."""
 
     reason: Text = ""

@@ -4,10 +4,9 @@ Valid time is in the payload (`valid_from`, `valid_to`); recorded time is the jo
 A change of an entry is a new event with the same id and a later `valid_from`.
 """
 
-from datetime import datetime
 from enum import StrEnum
 
-from events.contract.envelope import Code, Label, Part, Payload, Ref
+from events.contract.envelope import Code, Label, Moment, Part, Payload, Ref
 from events.contract.registry import Topic, event_type
 from models.policy.people import OrgKind
 
@@ -27,7 +26,7 @@ class GridKind(StrEnum):
     action="directory.set_organisation",
     needs_subject=False,
 )
-class OrgSet(Payload, kw_only=True):
+class OrgSet(Payload, frozen=True, kw_only=True):
     """When an organisation is founded, renamed, moved or (with valid_to) dissolved."""
 
     org: Ref
@@ -45,8 +44,8 @@ class OrgSet(Payload, kw_only=True):
     households: int = 0
     #: outline as GeoJSON polygon coordinates (CGCS2000), outer ring first
     outline: tuple[tuple[tuple[float, float], ...], ...] = ()
-    valid_from: datetime
-    valid_to: datetime | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None
 
 
 class Availability(StrEnum):
@@ -60,7 +59,7 @@ class Availability(StrEnum):
 @event_type(
     "grid.directory.person_set", Topic.DIRECTORY, action="directory.set_person", needs_subject=False
 )
-class PersonSet(Payload, kw_only=True):
+class PersonSet(Payload, frozen=True, kw_only=True):
     """When a person who works in the system is entered or changes. The name goes to the vault."""
 
     person: Ref
@@ -76,35 +75,35 @@ class PersonSet(Payload, kw_only=True):
     contact_households: int = 0
     #: 党员责任区 grid codes
     responsibility_area: tuple[Code, ...] = ()
-    valid_from: datetime
-    valid_to: datetime | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None
 
 
 @event_type(
     "grid.directory.role_set", Topic.DIRECTORY, action="directory.assign_role", needs_subject=False
 )
-class RoleSet(Payload, kw_only=True):
+class RoleSet(Payload, frozen=True, kw_only=True):
     """When a person takes or lays down a role at an organisation."""
 
     person: Ref
     role: Label
     org: Ref
-    valid_from: datetime
-    valid_to: datetime | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None
 
 
-class Shift(Part, kw_only=True):
+class Shift(Part, frozen=True, kw_only=True):
     """One person's duty."""
 
     person: Ref
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Moment
+    ends_at: Moment
 
 
 @event_type(
     "grid.directory.duty_set", Topic.DIRECTORY, action="directory.set_duty", needs_subject=False
 )
-class DutyRosterSet(Payload, kw_only=True):
+class DutyRosterSet(Payload, frozen=True, kw_only=True):
     """值班表. When an organisation's duty roster is set; later ones replace overlapping shifts."""
 
     org: Ref
@@ -116,7 +115,7 @@ class DutyRosterSet(Payload, kw_only=True):
 @event_type(
     "grid.directory.app_set", Topic.DIRECTORY, action="directory.register_app", needs_subject=False
 )
-class AppKeySet(Payload, kw_only=True):
+class AppKeySet(Payload, frozen=True, kw_only=True):
     """When an app and its public key are registered, rotated or (with valid_to) withdrawn."""
 
     #: the CloudEvents source it may use
@@ -130,5 +129,5 @@ class AppKeySet(Payload, kw_only=True):
     event_types: tuple[Label, ...]
     #: may send marked cases' events
     restricted: bool = False
-    valid_from: datetime
-    valid_to: datetime | None = None
+    valid_from: Moment
+    valid_to: Moment | None = None

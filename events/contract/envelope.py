@@ -20,6 +20,8 @@ Ref = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w:.\-/]+$")]
 Code = Annotated[str, Meta(min_length=6, max_length=20, pattern="^[0-9]+$")]
 #: A short name or label that is not personal data.
 Label = Annotated[str, Meta(min_length=1, max_length=120)]
+#: An instant with its offset; one without would mean another time on every machine.
+Moment = Annotated[datetime, Meta(tz=True)]
 #: A count of people, forms, votes...
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 #: A score from 0 to 100.

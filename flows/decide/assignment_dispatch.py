@@ -77,7 +77,8 @@ def _given(sheet: Draft, data: AssignmentRequested) -> Given | Refusal:
         lead = sheet.case.leads[-1]
     if not lead:
         lead, helpers = listed.lead, helpers or listed.helpers
-    kept_out = data.kept_out or (proposed.kept_out if proposed is not None else ())
+    known = work.kept_out if work is not None else ()
+    kept_out = tuple(dict.fromkeys((*known, *data.kept_out)))
     found = unit_of(sheet, lead)
     if isinstance(found, Refusal):
         return found
@@ -213,11 +214,14 @@ def _manned(sheet: Draft, lead: Org) -> Org:
 
 
 def _new_work(sheet: Draft, given: Given, state: AssignmentState) -> Assignment:
+    """Begin a new attempt; who is kin of a party stays out of the matter for good."""
+    before = sheet.case.assignment
     return Assignment(
         id=sheet.new_id("assignment"),
         state=state,
         org=given.lead.id,
         helpers=given.helpers,
+        recused=before.recused if before is not None else (),
         kept_out=given.kept_out,
         requested_at=sheet.now,
     )

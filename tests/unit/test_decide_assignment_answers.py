@@ -365,3 +365,14 @@ def test_a_helping_member_who_says_no_leaves_the_units_work_alone() -> None:
     assert work_of(desk).aid is AssignmentState.OFFERED
     assert work_of(desk).assignee not in ("", M1)
     assert ClockKind.SIGN in desk.kinds()
+
+
+def test_whom_the_matter_is_about_stays_out_when_it_is_sent_out_anew() -> None:
+    desk = Desk(registered(LAMP))
+    desk.request(kept_out=(M1,))
+    desk.hold_round()
+    desk.say(AssignmentConfirmed(assignee=M2, recused=(M3,)), BRANCH_SECRETARY)
+    desk.case = replace(desk.case, state=CaseState.REGISTERED)
+    desk.request()
+    desk.hold_round()
+    assert not {M1, M3} & {option.assignee for option in work_of(desk).candidates}
