@@ -53,9 +53,6 @@ def denied(sheet: Draft, action: Action, *, code: str, asked_by: str) -> Refusal
     return Refusal(reason, {"role": acting.role}) if reason else None
 
 
-# --- clocks --------------------------------------------------------------------------------------
-
-
 def start(sheet: Draft, task: VillageTask, kind: ClockKind, span: Span) -> VillageTask:
     """Set a clock of the task that runs for `span` from now."""
     deadline = sheet.limit(span)
@@ -108,9 +105,6 @@ def rings(sheet: Draft, firing: Firing) -> VillageTask | None:
         record(sheet, task, f"timer:{firing.clock.kind}", reason="no_longer_needed")
         return None
     return stop(sheet, task, firing.clock.kind)
-
-
-# --- what is written down and told ---------------------------------------------------------------
 
 
 def record(

@@ -147,9 +147,6 @@ def ask_convener(
     )
 
 
-# --- notice ------------------------------------------------------------------------------------
-
-
 @handles(ConsultationInvited)
 def invite(sheet: Draft, data: ConsultationInvited) -> Refusal | None:
     """When the convener names time and place; with the first notice the roll is fixed."""
@@ -247,9 +244,6 @@ def _tell_members(
             meeting_at=instant(data.meets_at),
             venue=data.place or "",
         )
-
-
-# --- what is said ------------------------------------------------------------------------------
 
 
 @handles(OpinionGiven)

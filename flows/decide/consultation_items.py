@@ -116,9 +116,6 @@ def item_due(sheet: Draft, firing: Firing) -> None:
             )
 
 
-# --- the results of a resolution ---------------------------------------------------------------
-
-
 def results_item(talk: Consultation) -> str:
     """Return the id of the item that stands for publishing a resolution's results."""
     return derived_id("results", talk.id)

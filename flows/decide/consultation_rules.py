@@ -101,9 +101,6 @@ def _rule(body: Body, step: Step | None) -> SittingRule:
     return SittingRule(body, quorums, passing, notice)
 
 
-# --- who may decide --------------------------------------------------------------------------
-
-
 def seated(sheet: Draft, key: str) -> str:
     """Return the body that sits for `key`: where none is registered, the one policy names instead.
 
@@ -174,9 +171,6 @@ def may_resolve(sheet: Draft, key: str) -> Refusal | None:
 def lets(body: Body, *outcomes: Outcome) -> bool:
     """Tell whether a consultation of this body may end in one of these ways."""
     return any(outcome in body.outcomes for outcome in outcomes)
-
-
-# --- who acts, and when it was -----------------------------------------------------------------
 
 
 def convener(sheet: Draft, body: Body) -> Owner:

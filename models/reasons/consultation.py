@@ -2,7 +2,7 @@
 
 #: code → (Chinese for the person who acted, English for the operator)
 REASONS: dict[str, tuple[str, str]] = {
-    # --- asking for it, convening it
+    # asking for it, convening it
     "no_consultation": (
         "这件事没有会商，请先提请会商。",
         "The case has no consultation; somebody has to ask for one first.",
@@ -77,7 +77,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "预备党员没有表决权，不计入应到人数，请更正名册。",
         "A probationary member is entered with a vote; such members count in no figure.",
     ),
-    # --- votes and sheets
+    # votes and sheets
     "step_out_of_order": (
         "步骤须依次进行，不能跳过；请先完成当前步骤。",
         "The steps come in order and none is skipped; take the present one first.",
@@ -162,7 +162,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "还没有登记到会和表决情况。",
         "Nobody has entered attendance and votes.",
     ),
-    # --- the outcome
+    # the outcome
     "outcome_not_of_body": (
         "这个会议不能形成这样的结论。",
         "A consultation of this body cannot end in this way.",
@@ -199,7 +199,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "会议两次未开成且逾期没有处理，转乡镇办理。",
         "After missed quorums nobody sent the case on in time; the township gets it.",
     ),
-    # --- the six steps and the publicity
+    # the six steps and the publicity
     "not_four_two": (
         "这件事没有进入四议两公开。",
         "The case is not in the four deliberations and two publications.",
@@ -264,7 +264,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "异议始终没有答复，决议不能生效，转乡镇办理。",
         "The objection was never answered; the resolution does not stand.",
     ),
-    # --- action items
+    # action items
     "unknown_owner": (
         "组织目录中没有这个责任人或单位。",
         "The directory knows neither a person nor an organisation of this id.",

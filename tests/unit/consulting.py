@@ -246,8 +246,6 @@ class Talk:
         elif self.case.state is CaseState.REGISTERED and self.talk.concluded_at is not None:
             assert waiting or self.case.clocks or self.sent
 
-    # --- the usual way -------------------------------------------------------------------------
-
     def requested(self, kind: ConsultationKind, body: str, acting: Acting = ENGINE) -> "Talk":
         self.done(ConsultationRequested(kind=kind, body=body), acting)
         return self
@@ -313,8 +311,6 @@ def council(count: int = 9) -> Talk:
     """The villagers' council on the day of its meeting."""
     return Talk().requested(ConsultationKind.COUNCIL, "council").convened(count)
 
-
-# --- the six steps -----------------------------------------------------------------------------
 
 ORDER = (
     Stage.PROPOSE,

@@ -48,9 +48,6 @@ def said(outcome: Outcome) -> ConsultationConcluded:
     return ConsultationConcluded(outcome=outcome, reason="token")
 
 
-# --- asking for it -------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("category", "kind", "body", "opened"),
     [
@@ -167,8 +164,6 @@ def test_a_consultation_that_goes_on_is_not_replaced() -> None:
     assert talk.refused(asked, ENGINE) == "consultation_running"
 
 
-# --- how it may end ------------------------------------------------------------------------------
-
 _CAN = {
     "council": {Outcome.AGREED, Outcome.REFERRED, Outcome.ESCALATED},
     "party_council": {Outcome.AGREED, Outcome.REFERRED, Outcome.ESCALATED},
@@ -265,9 +260,6 @@ def test_what_is_over_is_over() -> None:
         assert talk.say(OpinionGiven(opinion="t"), ENGINE).reason == "consultation_over"
 
 
-# --- reserved matters ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("body", ["council", "party_council", "joint_meeting", "hearing"])
 @pytest.mark.parametrize("category", [LAND_TAKEN, RULES, ASSETS])
 @pytest.mark.parametrize("outcome", Outcome)
@@ -295,9 +287,6 @@ def test_lower_bodies_can_only_refer_a_reserved_matter(
 )
 def test_one_matter_decides_only_what_is_its_own(category: str, fate: Fate) -> None:
     assert sat("one_matter", category).say(said(Outcome.AGREED)).fate is fate
-
-
-# --- where the case goes -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -345,9 +334,6 @@ def test_referred_goes_through_the_six_steps() -> None:
     assert referring.consultation.outcome == "referred", "the council's own end stays on record"
 
 
-# --- too few came --------------------------------------------------------------------------------
-
-
 def test_too_few_are_called_again_and_then_it_goes_back_to_the_secretary() -> None:
     talk = council().counted(9, 4, 4)
     talk.done(said(Outcome.QUORUM_MISSED))
@@ -393,9 +379,6 @@ def test_without_recalls_it_goes_back_at_once() -> None:
     talk = Talk(policy=policy).requested(Kind.COUNCIL, "council").convened(9).counted(9, 4, 4)
     talk.done(said(Outcome.QUORUM_MISSED))
     assert talk.case.state is CaseState.REGISTERED
-
-
-# --- nobody acts ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,6 @@ def invitation(**fields: Any) -> ConsultationInvited:
     return ConsultationInvited(**{"meets_at": NOW + AHEAD, "roll": seats(9), **fields})
 
 
-# --- notice --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("ahead", "reason"),
     [
@@ -169,9 +166,6 @@ def test_who_may_call(acting: Any, fields: dict[str, Any], reason: str) -> None:
         talk.done(invitation(**fields), acting)
 
 
-# --- the roll ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("roll", "eligible", "members"),
     [
@@ -271,9 +265,6 @@ def test_a_meeting_whose_sheet_is_being_entered_is_not_moved() -> None:
     assert talk.refused(invitation(meets_at=talk.now + AHEAD)) == "sitting_held"
 
 
-# --- opinions, minutes ---------------------------------------------------------------------------
-
-
 def test_opinions_and_minutes_are_kept_and_stop_no_clock() -> None:
     talk = council()
     clocks = talk.case.clocks
@@ -299,9 +290,6 @@ def test_opinions_and_minutes_are_kept_and_stop_no_clock() -> None:
 )
 def test_what_names_another_step_is_refused(said: Any) -> None:
     assert council().refused(said) == "step_out_of_order"
-
-
-# --- votes of persons ----------------------------------------------------------------------------
 
 
 def voting(count: int = 9, **more: Any) -> Talk:
@@ -387,9 +375,6 @@ def test_a_sheet_holds_at_least_the_votes_that_persons_cast(
             "tally_begun",
             "voted_already",
         )
-
-
-# --- the sheet -----------------------------------------------------------------------------------
 
 
 def test_the_first_entry_waits_for_the_second() -> None:

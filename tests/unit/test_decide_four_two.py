@@ -62,9 +62,6 @@ def event_of(stage: Stage, talk: Talk) -> Payload:
     return step_event(stage, talk.now)
 
 
-# --- the order -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("standing", ORDER)
 @pytest.mark.parametrize("attempted", STAGES)
 def test_no_step_is_skipped_or_taken_twice(standing: Stage, attempted: Stage) -> None:
@@ -172,9 +169,6 @@ def test_who_may_not_take_a_step(stage: Stage, acting: Any) -> None:
     assert talk.refused(step_event(stage, talk.now), acting) == "role_may_not"
 
 
-# --- ② -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -207,9 +201,6 @@ def test_the_two_committees_may_end_it() -> None:
     assert talk.talk.outcome == ConsultationOutcome.REJECTED
     assert talk.reasons == ["two_committees_disagreed"]
     assert [f.data for f in talk.sent] == [AssignmentRequested(lead=TOWNSHIP)]
-
-
-# --- ③ and ④: notice -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -254,9 +245,6 @@ def test_when_it_met_counts_not_when_it_is_told() -> None:
     talk.done(fine)
     talk.done(fine, BRANCH)
     assert talk.talk.passed[-1].at == sent + 3 * DAY
-
-
-# --- ③ and ④: thresholds -------------------------------------------------------------------------
 
 
 def voted_at(stage: Stage, talk: Talk, figures: tuple[int, int, int], body: str) -> list[str]:
@@ -387,9 +375,6 @@ def test_too_few_twice_and_it_goes_back_to_the_secretary() -> None:
     assert talk.case.owner.role == Role.VILLAGE_SECRETARY
 
 
-# --- who resolves --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("category", "collective", "body", "reason"),
     [
@@ -445,9 +430,6 @@ def test_nobody_is_convened_to_publish(stage: Stage) -> None:
     talk = four_two(stage)
     said = ConsultationInvited(stage=stage, meets_at=talk.now + DAY, roll=seats(3))
     assert talk.refused(said) == "nobody_sits"
-
-
-# --- the sheet -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -523,9 +505,6 @@ def test_the_townships_attendee_is_kept() -> None:
     said = members_met(9, 6, 5, sent=talk.now - 4 * DAY)
     talk.done(replace(said, township_attendee="p-township"))
     assert talk.talk.township_attendee == "p-township"
-
-
-# --- clocks --------------------------------------------------------------------------------------
 
 
 def test_each_step_has_its_own_limit_and_passing_it_ends_the_ladder_of_the_last() -> None:

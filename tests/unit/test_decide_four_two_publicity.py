@@ -63,9 +63,6 @@ def checked(known: str, *, agrees: bool = True) -> AnswerChecked:
     return AnswerChecked(objection=known, agrees=agrees, note="token")
 
 
-# --- ⑤ -------------------------------------------------------------------------------------------
-
-
 def test_the_resolution_hangs_out_for_policys_days_and_then_stands() -> None:
     talk = published()
     clock = talk.clock(ClockKind.PUBLICITY)
@@ -88,9 +85,6 @@ def test_nothing_is_carried_out_while_it_hangs_out() -> None:
     assert talk.sent == []
     assert talk.case.state is CaseState.CONSULTING
     assert talk.refused(ResolutionPublished(text="t")) == "step_out_of_order"
-
-
-# --- objections ----------------------------------------------------------------------------------
 
 
 def test_an_objection_is_answered_within_three_working_days() -> None:
@@ -273,9 +267,6 @@ def test_whatever_is_said_the_publicity_comes_to_an_end(moves: str) -> None:
         assert rounds < 60, "it never ends"
     assert talk.case.state is CaseState.REGISTERED
     assert talk.sent
-
-
-# --- ⑥ -------------------------------------------------------------------------------------------
 
 
 def carried_out(state: CaseState = CaseState.CLOSED) -> Talk:
