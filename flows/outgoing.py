@@ -8,6 +8,7 @@ from events.contract.envelope import Acting, Event, Payload
 from events.contract.outgoing import CaseUpdated, EventOutcome
 from events.contract.registry import RESTRICTED_PREFIX, TYPE_OF_PAYLOAD, Topic
 from events.partitions import partition_of
+from events.topics import app_topic
 from flows.decide.decision import FollowUp
 from models.case import Case
 from models.rows import to_json
@@ -15,11 +16,6 @@ from models.setting import Row, Setting
 from models.values import SYSTEM_PREFIX, Mark, derived_id
 
 _ENGINE = Acting(actor=f"{SYSTEM_PREFIX}engine", role="system", org="", asserted_by="system")
-
-
-def app_topic(source: str) -> str:
-    """Return the outcome topic of an app: its source, in letters a topic may have."""
-    return f"{Topic.APP_OUTCOMES}.{source.replace('/', '.').replace(':', '.')}"
 
 
 def topic_of(payload: Payload, *, township: str, mark: Mark) -> str:

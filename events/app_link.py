@@ -1,0 +1,184 @@
+"""An app's two ends at the broker: its events out, its outcomes in. Made when needed."""
+
+import logging
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from events.broker import Broker
+from events.codec import Decoded, decode
+from events.contract.outgoing import EventOutcome
+from events.spool import Sealed
+from events.topics import app_topic
+from partygrid.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+#: What no second try can mend.
+_FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
+
+_OUT = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "linger_ms": 5,
+    "max_block_ms": 5000,
+    "request_timeout_ms": 5000,
+    "delivery_timeout_ms": 15000,
+    "max_request_size": 8_000_000,
+}
+_IN = {
+    "group_id": None,
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "allow_auto_create_topics": False,
+    "request_timeout_ms": 5000,
+}
+
+
+class AppLink:
+    """Connects at first need, and anew after any trouble: a client that failed is not trusted."""
+
+    def __init__(self, client: Mapping[str, Any], source: str) -> None:
+        self._client = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 2000, **client}
+        self._topic = app_topic(source)
+        self._out: KafkaProducer | None = None
+        self._in: KafkaConsumer | None = None
+        self._topic_id = ""
+
+    def publish(self, events: Sequence[Sealed]) -> list[Exception | None]:
+        """Publish events in their order; for each what the broker refuses it for, for good.
+
+        The list is shorter where the broker went away in between: raises `Unavailable` where it
+        took nothing at all.
+        """
+        if not events:
+            return []
+        try:
+            return self._published(events)
+        except KafkaError as fault:
+            self.forget()
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+
+    def _published(self, events: Sequence[Sealed]) -> list[Exception | None]:
+        if self._out is None:
+            self._knock()
+            self._out = KafkaProducer(**self._client, **_OUT)
+        futures = [self._hand_over(self._out, event) for event in events]
+        self._out.flush(timeout=20)
+        results: list[Exception | None] = []
+        for future in futures:
+            fault = future if isinstance(future, KafkaError) else _fault_of(future)
+            if fault is not None and not isinstance(fault, _FOR_GOOD):
+                self.forget()
+                if not results:
+                    raise fault
+                break
+            results.append(fault)
+        return results
+
+    def _hand_over(self, out: KafkaProducer, event: Sealed) -> Any:
+        try:
+            return out.send(
+                event.topic, key=event.key.encode(), value=event.value, headers=event.headers
+            )
+        except _FOR_GOOD as fault:
+            return fault
+
+    def outcomes(
+        self, position: tuple[str, int], wait: timedelta
+    ) -> tuple[list[EventOutcome], tuple[str, int]]:
+        """Return the outcomes after `position` (topic id, offset), and the position behind them.
+
+        A topic with another id is another log: it is read from its beginning. Raises
+        `Unavailable`.
+        """
+        try:
+            reader = self._reader(position)
+            if reader is None:
+                return [], position
+            polled = reader.poll(timeout_ms=int(wait / timedelta(milliseconds=1)))
+            records = [record for some in polled.values() for record in some]
+        except KafkaError as fault:
+            self.forget()
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+        found = [outcome for record in records if (outcome := _outcome(record)) is not None]
+        begun = position[1] if position[0] == self._topic_id else 0
+        return found, (self._topic_id, records[-1].offset + 1 if records else begun)
+
+    def _reader(self, position: tuple[str, int]) -> KafkaConsumer | None:
+        """Return the consumer; None where no outcome was ever told."""
+        if self._in is not None:
+            return self._in
+        self._knock()
+        broker = Broker(self._client, partitions=1, replication=1)
+        try:
+            topic_id = broker.topic_ids([self._topic]).get(self._topic, "None")
+        finally:
+            broker.close()
+        if topic_id == "None":
+            return None
+        self._topic_id = topic_id
+        self._in = KafkaConsumer(**self._client, **_IN)
+        partition = TopicPartition(self._topic, 0)
+        self._in.assign([partition])
+        if position[0] == topic_id:
+            self._in.seek(partition, position[1])
+        else:
+            self._in.seek_to_beginning(partition)
+        return self._in
+
+    def _knock(self) -> None:
+        """Raise `Unavailable` unless somebody listens at one of the addresses.
+
+        A client that cannot connect leaves its thread and sockets behind, and an app may be
+        offline for days.
+        """
+        for address in self._client["bootstrap_servers"]:
+            host, _, port = address.rpartition(":")
+            with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), 3):
+                return
+        raise Unavailable("the broker cannot be reached")
+
+    def forget(self) -> None:
+        """Close both ends; the next use connects anew."""
+        for end in (self._out, self._in):
+            if end is not None:
+                with suppress(KafkaError):
+                    _close(end)
+        self._out = self._in = None
+
+    def close(self) -> None:
+        """Disconnect."""
+        self.forget()
+
+
+def _fault_of(future: Any) -> Exception | None:
+    fault: Exception | None = KafkaError("not acknowledged in time")
+    if future.is_done:
+        fault = future.exception
+    return fault
+
+
+def _close(end: KafkaProducer | KafkaConsumer) -> None:
+    if isinstance(end, KafkaProducer):
+        end.close(timeout=0)
+    else:
+        end.close(autocommit=False)
+
+
+def _outcome(record: Any) -> EventOutcome | None:
+    read = decode(record.value or b"", [(name, text or b"") for name, text in record.headers])
+    if isinstance(read, Decoded) and isinstance(read.event.data, EventOutcome):
+        return read.event.data
+    log.warning("offset %s of %s holds no outcome", record.offset, record.topic)
+    return None
