@@ -11,6 +11,8 @@ from models.policy.people import Role, Scope
 from models.policy.schema import Policy
 from models.values import SYSTEM_PREFIX, Mark
 
+_ROLES = frozenset(Role)
+
 
 class Reach(NamedTuple):
     """What a right is asked about: a place, the organisations it lies with, the people on it."""
@@ -61,7 +63,7 @@ def why_not(
     """Return the code of the reason why `acting` may not do `action`; empty where they may."""
     if acting.actor.startswith(SYSTEM_PREFIX):
         return ""
-    if acting.role not in set(Role):
+    if acting.role not in _ROLES:
         return "unknown_role"
     role = Role(acting.role)
     scopes = policy.roles.scopes(role, action)
