@@ -66,9 +66,9 @@ class Vault:
             raise NotAVaultKey from None
         return cls(*keys)
 
-    def seal(self, identity: Identity) -> SealedIdentity:
-        """Encrypt an identity under a new random pseudonym."""
-        reporter_ref = f"r-{secrets.token_hex(16)}"
+    def seal(self, identity: Identity, *, reporter_ref: str = "") -> SealedIdentity:
+        """Encrypt an identity under a new random pseudonym, or the one the directory gave."""
+        reporter_ref = reporter_ref or f"r-{secrets.token_hex(16)}"
         own_key, nonce = AESGCM.generate_key(_KEY_BYTES * 8), os.urandom(_NONCE_BYTES)
         told = AESGCM(own_key).encrypt(nonce, msgspec.json.encode(identity), reporter_ref.encode())
         wrapped = self._wrap(own_key, reporter_ref)

@@ -17,13 +17,14 @@ from models.keys import SigningKey
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.people import Role
 from models.policy.schema import Policy
+from partygrid.directory_files.identity import Identity
 from partygrid.sample.apps import register_apps
 from partygrid.sample.draw import Draw
 from partygrid.sample.offices import staff_county, staff_township
 from partygrid.sample.outlines import Lattice, Point, inside
 from partygrid.sample.party import Unit, Units, found_party
 from partygrid.sample.places import COUNTY, Grid, Township, Village, settle
-from partygrid.sample.register import Identity, Register
+from partygrid.sample.register import Register
 from partygrid.sample.rosters import roster_township
 from partygrid.sample.village_people import people_village
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from msgspec import Struct
-
 from events.contract.directory import (
     AppKeySet,
     Availability,
@@ -17,19 +15,9 @@ from events.contract.directory import (
 )
 from events.contract.envelope import Payload
 from models.policy.people import OrgKind, Role
+from partygrid.directory_files.identity import Identity, identity_ref_of
 from partygrid.sample.draw import Draw
 from partygrid.sample.outlines import Ring
-
-
-class Identity(Struct, frozen=True, kw_only=True):
-    """Who stands behind a person of the directory. Belongs into the vault and nowhere else."""
-
-    #: the person's `identity_ref`
-    ref: str
-    person: str
-    name: str
-    mobile: str = ""
-    mail: str = ""
 
 
 class Register:
@@ -88,7 +76,7 @@ class Register:
     ) -> str:
         """Enter a new person and return the pseudonym; `what` is what the draw is about."""
         person = f"p-{self.draw.digest('person', *what).hex()[:10]}"
-        ref = f"r-{self.draw.digest('identity', person).hex()[:32]}"
+        ref = identity_ref_of(person)
         if person in self.persons:
             raise ValueError(f"{person} was drawn twice; say more about whom it is for")
         self.persons[person] = PersonSet(
