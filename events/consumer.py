@@ -86,24 +86,27 @@ class ShardConsumer:
         """Read a partition from its beginning."""
         self._consumer.seek_to_beginning(TopicPartition(topic, partition))
 
-    def ends(self, shard: int) -> dict[str, int]:
-        """Return the offset behind the last record of each inbound topic's partition.
+    def ends(self, shards: Iterable[int]) -> dict[int, dict[str, int]]:
+        """Return by shard the offset behind the last record of each inbound topic's partition.
 
         Raises `Unavailable`: then nobody can say whether an answer lies unread.
         """
-        return self._offsets(self._consumer.end_offsets, shard)
+        return self._offsets(self._consumer.end_offsets, shards)
 
     def begins(self, shard: int) -> dict[str, int]:
         """Return the first offset of each inbound topic's partition."""
-        return self._offsets(self._consumer.beginning_offsets, shard)
+        return self._offsets(self._consumer.beginning_offsets, (shard,))[shard]
 
-    def _offsets(self, ask: Any, shard: int) -> dict[str, int]:
-        partitions = [TopicPartition(topic, shard) for topic in INBOUND_TOPICS]
+    def _offsets(self, ask: Any, shards: Iterable[int]) -> dict[int, dict[str, int]]:
+        found: dict[int, dict[str, int]] = {shard: {} for shard in shards}
+        partitions = [TopicPartition(topic, shard) for shard in found for topic in INBOUND_TOPICS]
         try:
-            found = ask(partitions)
+            offsets = ask(partitions)
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
-        return {partition.topic: offset for partition, offset in found.items()}
+        for partition, offset in offsets.items():
+            found[partition.partition][partition.topic] = offset
+        return found
 
     def commit(self, shard: int, positions: Mapping[str, int]) -> None:
         """Tell the broker how far a shard is read. A refusal is no harm: the database knows."""

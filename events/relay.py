@@ -67,6 +67,16 @@ class Relay:
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
 
+    def publish_all(self, shards: Iterable[int]) -> int:
+        """Publish what waits in these shards' outboxes; returns how many rows."""
+        waiting = self._connection.execute(
+            "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL AND shard = ANY(%s)"
+            " ORDER BY shard",
+            (list(shards),),
+        ).fetchall()
+        self._connection.commit()
+        return sum(self.publish(shard) for (shard,) in waiting)
+
     def publish(self, shard: int) -> int:
         """Publish what waits in a shard's outbox; returns how many rows. Raises `Unavailable`."""
         total = 0

@@ -40,6 +40,7 @@ class DueTimer(Struct, frozen=True, kw_only=True):
     clock: Clock
     set_at: datetime | None = None
     wave: int = 0
+    shard: int = -1
 
 
 def known_hashes(
@@ -154,12 +155,15 @@ def change_fates(cursor: Cursor, rows: Sequence[tuple[str, int, int, str, str]])
         )
 
 
-def due_timers(cursor: Cursor, shard: int, until: datetime, limit: int) -> list[DueTimer]:
-    """Return timers of the shard that are due by `until`, the longest due first."""
+def due_timers(
+    cursor: Cursor, shards: Sequence[int], until: datetime, limit: int
+) -> list[DueTimer]:
+    """Return timers of these shards that are due by `until`, the longest due first."""
     rows = cursor.execute(
-        "SELECT subject, subject_kind, township, key, generation, due_at, set_at, wave"
-        " FROM timers WHERE shard = %s AND due_at <= %s ORDER BY due_at, subject, key LIMIT %s",
-        (shard, until, limit),
+        "SELECT subject, subject_kind, township, key, generation, due_at, set_at, wave, shard"
+        " FROM timers WHERE shard = ANY(%s) AND due_at <= %s"
+        " ORDER BY due_at, subject, key LIMIT %s",
+        (list(shards), until, limit),
     ).fetchall()
     return [
         DueTimer(
@@ -169,6 +173,7 @@ def due_timers(cursor: Cursor, shard: int, until: datetime, limit: int) -> list[
             clock=Clock(key=row[3], generation=row[4], due_at=row[5]),
             set_at=row[6],
             wave=row[7],
+            shard=row[8],
         )
         for row in rows
     ]

@@ -24,6 +24,7 @@ from flows.owner import Owner
 from flows.reading import Reading
 from flows.runner import Runner
 from models import ledger_store
+from models.ledger_store import DueTimer
 from models.setting import Setting
 from models.shard_store import ShardLost
 from partygrid.clock import Clock
@@ -35,6 +36,8 @@ Connection = psycopg.Connection[Any]
 
 #: How many due timers are looked at in one go.
 TIMERS_AT_ONCE = 500
+#: In a time-lapse every timer of an instant must be known to find the lowest wave.
+LAPSE_TIMERS = 1_000_000
 
 
 class Held:
@@ -44,7 +47,8 @@ class Held:
         self.owner, self.reading = owner, reading
         #: nothing is due before this; None: look
         self.next_due: datetime | None = None
-        self.looked_at: datetime | None = None
+        #: last instant of a time-lapse it has finished
+        self.drained_at: datetime | None = None
 
 
 class Engine:
@@ -96,7 +100,7 @@ class Engine:
                 self._recover()
                 busy = True
             if not busy and self.setting.time_lapse:
-                stop.wait(0.001)
+                stop.wait(0.002)
 
     def step(self) -> bool:
         """Take up once what the wall clock brought."""
@@ -212,13 +216,14 @@ class Engine:
             return []
         connection = self._connection
         with connection.transaction(), connection.cursor() as cursor:
-            due = ledger_store.due_timers(cursor, held.owner.shard, now, TIMERS_AT_ONCE)
+            due = ledger_store.due_timers(cursor, [held.owner.shard], now, TIMERS_AT_ONCE)
             if not due:
                 held.next_due = ledger_store.next_due(cursor, [held.owner.shard]) or (
                     now + timedelta(seconds=1)
                 )
                 return []
-        horizon = held.reading.horizon(self._consumer.ends(held.owner.shard), now)
+        shard = held.owner.shard
+        horizon = held.reading.horizon(self._consumer.ends([shard])[shard], now)
         return [DueFiring(timer=timer) for timer in due if timer.clock.due_at <= horizon]
 
     def _run(self, held: Held, batches: list[Batch]) -> None:
@@ -237,35 +242,44 @@ class Engine:
         if instant is None:
             self._poll(1)
             return False
-        undrained = [held for held in self.held.values() if held.looked_at != instant]
-        if not self.held or not undrained:
+        undrained = {shard: held for shard, held in self.held.items() if held.drained_at != instant}
+        if not undrained:
             self._poll(0)
             return False
-        for held in undrained:
-            self._relay.publish(held.owner.shard)
+        self._relay.publish_all(undrained)
         self._read_to_end(undrained)
-        for held in undrained:
-            if held.owner.shard in self.held:
-                self._one_wave(held, instant)
+        due = self._due_by_shard(undrained, instant)
+        finished = [
+            held
+            for shard, held in undrained.items()
+            if self.held.get(shard) is held and not self._one_wave(held, due[shard], instant)
+        ]
+        self._drained(finished, instant)
         return True
 
-    def _read_to_end(self, wanted: list[Held]) -> None:
-        ends = {held.owner.shard: self._consumer.ends(held.owner.shard) for held in wanted}
+    def _read_to_end(self, wanted: dict[int, Held]) -> None:
+        ends = self._consumer.ends(wanted)
         while any(
-            held.reading.is_behind(ends[held.owner.shard])
-            for held in wanted
-            if self.held.get(held.owner.shard) is held
+            held.reading.is_behind(ends[shard])
+            for shard, held in wanted.items()
+            if self.held.get(shard) is held
         ):
             self._poll(5)
 
-    def _one_wave(self, held: Held, instant: datetime) -> None:
-        shard = held.owner.shard
+    def _due_by_shard(
+        self, wanted: dict[int, Held], instant: datetime
+    ) -> dict[int, list[DueTimer]]:
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            due = ledger_store.due_timers(cursor, shard, instant, 100_000)
+            timers = ledger_store.due_timers(cursor, list(wanted), instant, LAPSE_TIMERS)
+        found: dict[int, list[DueTimer]] = {shard: [] for shard in wanted}
+        for timer in timers:
+            found[timer.shard].append(timer)
+        return found
+
+    def _one_wave(self, held: Held, due: list[DueTimer], instant: datetime) -> bool:
+        """Decide the lowest wave of a shard; returns whether there was one."""
+        shard = held.owner.shard
         timers, records = next_wave(held.reading.all(), due, instant)
-        if not timers and not records:
-            self._drained(held, instant)
-            return
         firings = [DueFiring(timer=timer, wave=wave_of_timer(timer, instant)) for timer in timers]
         now = self._clock.now()
         batches = firing_batches(
@@ -275,15 +289,24 @@ class Engine:
         )
         self._run(held, batches)
         held.reading.drop(records)
+        return bool(batches)
 
-    def _drained(self, held: Held, instant: datetime) -> None:
-        """Tell the conductor that this shard has nothing left to do at this instant."""
+    def _drained(self, finished: list[Held], instant: datetime) -> None:
+        """Tell the conductor that these shards have nothing left to do at this instant."""
+        if not finished:
+            return
         with self._connection.transaction():
             self._connection.execute(
-                "UPDATE shards SET drained_at = %s WHERE shard = %s AND epoch = %s",
-                (instant, held.owner.shard, held.owner.state.epoch),
+                "UPDATE shards s SET drained_at = %s FROM unnest(%s::int[], %s::bigint[])"
+                " AS d (shard, epoch) WHERE s.shard = d.shard AND s.epoch = d.epoch",
+                (
+                    instant,
+                    [held.owner.shard for held in finished],
+                    [held.owner.state.epoch for held in finished],
+                ),
             )
-        held.looked_at = instant
+        for held in finished:
+            held.drained_at = instant
 
     def _instant(self) -> datetime | None:
         with self._connection.transaction():
