@@ -1,6 +1,5 @@
 """A branch app and a real broker: sent until answered, through kills, outages and lost logs."""
 
-import gc
 import json
 import os
 import signal
@@ -259,8 +258,6 @@ def test_the_thread_sends_and_reads_by_itself(broker: str, tmp_path: Path) -> No
         eventually(lambda: one.status().waiting == 0)
 
 
-# kafka-python leaves the socket of a connection it was just making when it is closed.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_broker_goes_away_and_comes_back_without_its_log(tmp_path: Path) -> None:
     """What was acknowledged and not answered is sent to the new log; its answers are found."""
     port, source = free_port(), "app/lost-log"
@@ -290,7 +287,6 @@ def test_the_broker_goes_away_and_comes_back_without_its_log(tmp_path: Path) -> 
             other.answer(second, Fate.APPLIED)
             pumped_until_answered(one, 1)
             assert one.status().waiting == 0
-    gc.collect()
 
 
 def _published(one: Producer) -> int:
