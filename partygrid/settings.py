@@ -4,20 +4,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, field_validator
+from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from partygrid.errors import Unavailable
+from partygrid.errors import Invalid, Unavailable
 
 Positive = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class BadSettings(Invalid):
+    """A setting cannot be what its variable says. See docs/settings.md."""
 
 
 class Settings(BaseSettings):
     """What differs between installations; what differs between counties is policy.
 
     Each field is read from `PARTYGRID_<NAME>`; durations are seconds or ISO 8601 (`PT5M`).
-    Made once, in `partygrid.bootstrap`; nothing else reads the environment.
+    Made once, by `read_settings`; nothing else reads the environment.
     """
 
     model_config = SettingsConfigDict(
@@ -138,9 +142,16 @@ class Settings(BaseSettings):
         default="", description="Registered signature (短信签名) in front of every SMS."
     )
 
+    notice_sender: str = Field(
+        default="综治中心", description="Name that stands under every notice to people."
+    )
+
     # Telling the operator
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="From which level on log lines are written."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people (`text`) or for programs (`json`)."
     )
 
     @field_validator("home", "policy_dir", "secrets_dir", "kafka_ca_file")
@@ -165,6 +176,18 @@ class Settings(BaseSettings):
         """Return the variables from which another process reads these very settings."""
         values = {name: _written(value) for name, value in self}
         return {f"PARTYGRID_{name.upper()}": text for name, text in values.items() if text}
+
+
+def read_settings() -> Settings:
+    """Read the settings of this process from its environment. Raises `BadSettings`."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        told = "; ".join(
+            f"PARTYGRID_{str(fault['loc'][0]).removeprefix('PARTYGRID_').upper()}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise BadSettings(f"{told}. See docs/settings.md.") from None
 
 
 def _written(value: object) -> str:
