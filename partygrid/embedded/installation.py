@@ -33,20 +33,20 @@ class Installation(BaseModel):
     pid: int = Field(description="The supervisor's process.")
     database_url: str = Field(repr=False)  # may hold a password, so the file is its owner's alone
     kafka_bootstrap: str
-    prefect_api_url: str
+    prefect_api_url: str | None = None  # None: it was started without
     prefect_api_auth: str | None = Field(default=None, repr=False)
     http_url: str
     children: tuple[Status, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings, children: tuple[Status, ...] = ()) -> Self:
-        """Describe this process's installation; every address must be settled."""
+        """Describe this process's installation; its own addresses must be settled."""
         auth = settings.prefect_api_auth
         return cls(
             pid=os.getpid(),
             database_url=settings.address("database_url"),
             kafka_bootstrap=settings.address("kafka_bootstrap"),
-            prefect_api_url=settings.address("prefect_api_url"),
+            prefect_api_url=settings.prefect_api_url,
             prefect_api_auth=auth.get_secret_value() if auth else None,
             http_url=f"http://{settings.http_host}:{settings.http_port}",
             children=children,
@@ -71,13 +71,16 @@ class Installation(BaseModel):
 def located(settings: Settings) -> Settings:
     """Complete the settings by the addresses of what runs in their home folder.
 
-    Addresses that are given stay. Raises `NotRunning` where one is missing and nothing runs.
+    Addresses that are given stay. Raises `NotRunning` where the database's or the broker's is
+    missing and nothing runs. Prefect may be missing: the work does not depend on it.
     """
     wanted = ("database_url", "kafka_bootstrap", "prefect_api_url")
     missing = [name for name in wanted if getattr(settings, name) is None]
     if not missing:
         return settings
     running = Installation.read(settings.home)
+    if running is None and missing == ["prefect_api_url"]:
+        return settings
     if running is None:
         raise NotRunning(f"Nothing runs in {settings.home}. Start it with `partygrid up`.")
     if "prefect_api_url" in missing:

@@ -13,18 +13,20 @@ DATABASE = "partygrid"
 PREFECT_DATABASE = "prefect"
 
 
-def embedded_servers(settings: Settings) -> tuple[Settings, tuple[Child, ...]]:
+def embedded_servers(
+    settings: Settings, *, prefect: bool = True
+) -> tuple[Settings, tuple[Child, ...]]:
     """Return settings in which every address is settled, and the children that will answer there.
 
     The children are named `postgres`, `kafka` and `prefect`. Nothing is started. A port of 0
-    becomes a free one.
+    becomes a free one. Without `prefect` its address stays as it is, given or not.
     """
     children: list[Child] = []
     if settings.http_port == 0:
         settings = settings.changed(http_port=free_port())
     database = Postgres(settings.home / "postgres", databases=(DATABASE, PREFECT_DATABASE))
-    needs_postgres = settings.database_url is None or settings.prefect_api_url is None
-    if needs_postgres:
+    brings_prefect = prefect and settings.prefect_api_url is None
+    if settings.database_url is None or brings_prefect:
         children.append(database.child("postgres"))
     if settings.database_url is None:
         settings = settings.changed(database_url=database.url(DATABASE))
@@ -32,22 +34,24 @@ def embedded_servers(settings: Settings) -> tuple[Settings, tuple[Child, ...]]:
         broker = Tansu(settings.home / "kafka", settings.kafka_port or free_port())
         children.append(broker.child("kafka"))
         settings = settings.changed(kafka_bootstrap=broker.bootstrap)
-    if settings.prefect_api_url is None:
-        prefect = PrefectServer(
+    if brings_prefect:
+        server = PrefectServer(
             settings.home / "prefect",
             settings.prefect_port or free_port(),
             database.asyncpg_url(PREFECT_DATABASE),
         )
-        children.append(prefect.child("prefect", needs=("postgres",)))
-        settings = settings.changed(prefect_api_url=prefect.api_url, prefect_api_auth=prefect.auth)
+        children.append(server.child("prefect", needs=("postgres",)))
+        settings = settings.changed(prefect_api_url=server.api_url, prefect_api_auth=server.auth)
     return settings, tuple(children)
 
 
 def environment_for(settings: Settings) -> dict[str, str]:
     """Return the environment of a process of ours: this one's, and these very settings in it.
 
-    The addresses must be settled. It makes the process a client of the settled Prefect server.
+    It makes the process a client of the settled Prefect server, or of none.
     """
+    if settings.prefect_api_url is None:
+        return _without_prefect(dict(os.environ)) | settings.environment()
     auth = settings.prefect_api_auth
     prefect = client_environment(
         api_url=settings.address("prefect_api_url"),
@@ -55,3 +59,10 @@ def environment_for(settings: Settings) -> dict[str, str]:
         home=settings.home / "prefect-client",
     )
     return dict(os.environ) | settings.environment() | prefect
+
+
+def _without_prefect(environment: dict[str, str]) -> dict[str, str]:
+    """Take out the variables that name a server."""
+    ours = {f"PARTYGRID_{name}" for name in ("PREFECT_API_URL", "PREFECT_API_AUTH")}
+    named = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", *ours}
+    return {name: text for name, text in environment.items() if name not in named}
