@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
@@ -27,8 +28,7 @@ Connection = psycopg.Connection[Any]
 def migrate(url: str) -> None:
     """Bring a database to the newest shape. Harmless where it is there already."""
     engine = create_engine(_sqlalchemy(url))
-    config = Config()
-    config.set_main_option("script_location", "models:migrations")
+    config = _migrations()
     try:
         with engine.connect() as connection:
             config.attributes["connection"] = connection
@@ -36,6 +36,23 @@ def migrate(url: str) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+def migration_state(connection: Connection) -> tuple[str, str]:
+    """Return the shape a database has (empty: none) and the newest one."""
+    newest = ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+    with connection.transaction():
+        known = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+        if known is None or known[0] is None:
+            return "", newest
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return (row[0] if row else ""), newest
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    return config
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:

@@ -1,0 +1,131 @@
+"""From settings to what speaks with the outside: broker, relay, channels."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+from events.broker import Broker, client_settings
+from events.consumer import ShardConsumer
+from events.relay import Relay
+from models.notices import ChannelName
+from models.policy.schema import Policy
+from notifications.addresses import AddressBook
+from notifications.channels import Channel
+from notifications.chat import ChatChannel
+from notifications.mail import MailChannel, MailServer, Protection
+from notifications.render import Letterhead
+from notifications.reporters import ReporterContacts
+from notifications.sender import Outside, Sender
+from notifications.sms import SmsChannel, SmsGateway
+from partygrid.clock import Clock
+from partygrid.keyring import Keyring
+from partygrid.settings import Settings
+
+#: Consumer group of all engines of an installation.
+GROUP = "partygrid"
+
+
+def client_of(settings: Settings) -> dict[str, Any]:
+    """Return what every Kafka client of this installation connects with."""
+    return client_settings(settings, settings.address("kafka_bootstrap"))
+
+
+def broker_of(settings: Settings) -> Broker:
+    """Return the topics' keeper; it connects at the first question."""
+    return Broker(
+        client_of(settings),
+        partitions=settings.partitions,
+        replication=settings.kafka_replication,
+    )
+
+
+def consumer_of(settings: Settings) -> ShardConsumer:
+    """Join the engines' group. Raises `Unavailable`."""
+    wait = int(settings.poll_wait / timedelta(milliseconds=1))
+    return ShardConsumer(client_of(settings), group=GROUP, fetch_wait_ms=wait)
+
+
+def relay_of(
+    settings: Settings, connection: psycopg.Connection[Any], broker: Broker, clock: Clock
+) -> Relay:
+    """Return the publisher of the outbox. Raises `Unavailable`."""
+    return Relay(
+        connection, client_of(settings), broker, partitions=settings.partitions, clock=clock
+    )
+
+
+@contextmanager
+def pool_of(settings: Settings) -> Iterator[Engine]:
+    """Give SQLAlchemy's pool for the cold paths; closed after."""
+    url = make_url(settings.address("database_url")).set(drivername="postgresql+psycopg")
+    pool = create_engine(
+        url,
+        pool_size=settings.database_pool,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+    )
+    try:
+        yield pool
+    finally:
+        pool.dispose()
+
+
+def channels_of(settings: Settings, clock: Clock) -> Mapping[ChannelName, Channel]:
+    """Return the channels this installation has; chat groups need no server of ours."""
+    channels: dict[ChannelName, Channel] = {ChannelName.CHAT: ChatChannel()}
+    if settings.smtp_host is not None:
+        channels[ChannelName.MAIL] = MailChannel(_mail_server(settings), now=clock.now)
+    if settings.sms_gateway_url is not None:
+        channels[ChannelName.SMS] = SmsChannel(_sms_gateway(settings))
+    return channels
+
+
+def _mail_server(settings: Settings) -> MailServer:
+    password = settings.smtp_password
+    return MailServer(
+        host=settings.address("smtp_host"),
+        port=settings.smtp_port,
+        sender=settings.smtp_from,
+        protection=Protection(settings.smtp_security),
+        user=settings.smtp_user,
+        password=password.get_secret_value() if password else None,
+    )
+
+
+def _sms_gateway(settings: Settings) -> SmsGateway:
+    token = settings.sms_token
+    return SmsGateway(
+        url=settings.address("sms_gateway_url"),
+        signature=settings.sms_signature,
+        token=token.get_secret_value() if token else None,
+    )
+
+
+def letterhead_of(settings: Settings) -> Letterhead:
+    """Return what stands around every notice; without a public address it links nowhere."""
+    if settings.public_url is None:
+        return Letterhead(sender=settings.notice_sender)
+    site = settings.public_url.rstrip("/")
+    return Letterhead(
+        sender=settings.notice_sender,
+        case_url=f"{site}/cases/",
+        evaluation_url=f"{site}/e/",
+    )
+
+
+def sender_of(settings: Settings, policy: Policy, pool: Engine, clock: Clock) -> Sender:
+    """Return who brings notices to people."""
+    keys = Keyring(settings)
+    outside = Outside(
+        channels=channels_of(settings, clock),
+        book=AddressBook(keys.addresses()),
+        vault=ReporterContacts(pool, keys.vault()),
+        letterhead=letterhead_of(settings),
+    )
+    return Sender(pool, outside, rules=policy.notices, zone=policy.calendar.zone)
