@@ -21,15 +21,18 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class SealFoot(Struct, frozen=True, kw_only=True):
-    """The last audit seal at the moment of writing; its readers are its witnesses."""
+    """The last audit seal at the moment of writing; its readers are its witnesses.
+
+    `foot` is the line that `models.seals.read_feet` finds again in a digest somebody kept.
+    """
 
     sequence: int
-    root: str
+    foot: str
     sealed_at: str
 
 
 class DailyDigest(Struct, frozen=True, kw_only=True):
-    """One township's day. `day` is the local date, ISO 8601."""
+    """One township's day. `day` is the local date, with the time where several are issued a day."""
 
     township: str
     day: str

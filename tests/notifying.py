@@ -51,7 +51,11 @@ DIGEST = DailyDigest(
         ),
         "satisfied": Figure(value=None, numerator=0, denominator=0, unit="share"),
     },
-    seal=SealFoot(sequence=4711, root="ab" * 32, sealed_at="2026-03-09T03:59:00+00:00"),
+    seal=SealFoot(
+        sequence=4711,
+        foot="封印 #4711 4f3a 91bc 07de 22a1 c0de",
+        sealed_at="2026-03-09T03:59:00+00:00",
+    ),
 )
 
 #: A plausible value for every param that any kind names.
