@@ -131,7 +131,7 @@ def test_the_installed_wheel_finds_its_own_policies(installed: Path) -> None:
 
 
 def test_the_command_runs_from_the_installed_wheel(installed: Path) -> None:
-    done = run_installed(installed, "from partygrid.cli import main; main()", "--help")
+    done = run_installed(installed, "from partygrid.cli.main import main; main()", "--help")
     assert done.returncode == 0, done.stderr
     assert re.search(r"\bup\b", done.stdout)
 
@@ -236,5 +236,5 @@ def test_prefect_is_set_alike_embedded_and_in_containers() -> None:
 @pytest.mark.parametrize("name", sorted(n for n, s in OURS.items() if "entrypoint" not in s))
 def test_every_container_runs_an_existing_command(name: str, installed: Path) -> None:
     (command,) = OURS[name]["command"]
-    done = run_installed(installed, "from partygrid.cli import main; main()", command, "--help")
+    done = run_installed(installed, "from partygrid.cli.main import main; main()", command, "--help")
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,1 @@
+"""The command `partygrid`: one module a group of subcommands, listed in `partygrid.cli.main`."""

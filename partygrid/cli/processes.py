@@ -1,0 +1,65 @@
+"""The processes of an installation, one a command: what compose files and `up` start."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from partygrid.settings import read_settings
+
+if TYPE_CHECKING:
+    from partygrid.settings import Settings
+
+app = typer.Typer()
+
+Name = Annotated[str, typer.Option("--name", help="Its name in logs, audit and signs of life.")]
+
+
+@app.command()
+def engine(
+    name: Name = "",
+    lapse: Annotated[
+        bool, typer.Option("--lapse", help="Follow a conductor's instants, not the wall clock.")
+    ] = False,
+) -> None:
+    """Run one engine: reads events, decides them, fires what is due. Start one for each core."""
+    from partygrid.processes.engine import run_engine
+    from partygrid.processes.pulse import own_name
+
+    name = name or own_name()
+    run_engine(_settled(name), name=name, time_lapse=lapse)
+
+
+@app.command()
+def http(name: Name = "http") -> None:
+    """Run the door: the console, the villagers' page and the API for apps."""
+    from web.serve import serve
+
+    serve(_settled(name))
+
+
+@app.command()
+def office(name: Name = "") -> None:
+    """Run the office: sends notices, seals the audit, sends digests that no schedule has sent."""
+    from partygrid.processes.office import run_office
+    from partygrid.processes.pulse import own_name
+
+    name = name or own_name()
+    run_office(_settled(name), name=name)
+
+
+@app.command()
+def digests(name: Name = "digests") -> None:
+    """Let Prefect's schedule wake the digests. Without it the office sends them."""
+    from partygrid.processes.digests import run_digests
+
+    run_digests(_settled(name), name=name)
+
+
+def _settled(name: str) -> "Settings":
+    """Return the settings with every address, and begin to log under the process's name."""
+    from partygrid.embedded.installation import located
+    from partygrid.logs import start_logging
+
+    settings = located(read_settings())
+    start_logging(settings, name)
+    return settings

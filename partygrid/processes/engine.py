@@ -1,0 +1,102 @@
+"""One engine process: built from settings, ended by SIGTERM after the batch it is at."""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from events.broker import OWN_TOPICS
+from flows.runner import PlainRunner, Runner
+from partygrid import bootstrap
+from partygrid.adapters import broker_of, consumer_of, relay_of
+from partygrid.clock import WallClock
+from partygrid.embedded.prefect_client import speak_to_prefect
+from partygrid.embedded.supervisor import stop_asked
+from partygrid.engine import Engine
+from partygrid.errors import Unavailable
+from partygrid.processes.batch_names import BatchNames
+from partygrid.processes.pulse import Pulse, beat_file
+from partygrid.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Built = TypeVar("Built")
+
+#: Seconds between two tries to reach the servers at the start, doubled up to the second figure.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+
+def build_engine(
+    settings: Settings, *, name: str, time_lapse: bool = False, runner: Runner | None = None
+) -> Engine:
+    """Return an engine on the settled servers; `runner` defaults to what the settings say.
+
+    Raises `Unavailable`, `PolicyInvalid`.
+    """
+    url = settings.address("database_url")
+    policy = bootstrap.policy_of(settings)
+    with bootstrap.connected(url) as connection:
+        shelf = bootstrap.shelf_of(connection, policy)
+    setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
+    broker = broker_of(settings)
+    broker.ensure(OWN_TOPICS)
+    clock = WallClock()
+    connect = partial(bootstrap.connect, url)
+    return Engine(
+        setting=setting,
+        connect=connect,
+        consumer=consumer_of(settings),
+        broker=broker,
+        relay=relay_of(settings, connect(), broker, clock),
+        runner=runner or runner_of(settings, name),
+        clock=clock,
+        batch_max=settings.batch_max,
+        poll_wait=settings.poll_wait,
+    )
+
+
+def runner_of(settings: Settings, name: str) -> Runner:
+    """Return who carries batches out: in Prefect's shifts where a server of it is settled."""
+    if settings.prefect_api_url is None:
+        return PlainRunner()
+    speak_to_prefect(settings)
+    from flows.shifts import Shifts  # noqa: PLC0415 - Prefect reads its settings on import
+
+    auth = settings.prefect_api_auth
+    return Shifts(
+        engine=name,
+        api_url=settings.prefect_api_url,
+        auth=auth.get_secret_value() if auth else None,
+        length=settings.shift_length,
+        per_second=settings.task_runs_per_second,
+        name_of=BatchNames(partial(bootstrap.connect, settings.address("database_url"))),
+    )
+
+
+def run_engine(settings: Settings, *, name: str, time_lapse: bool = False) -> None:
+    """Run one engine until this process is asked to end. Servers that are away are waited for."""
+    with stop_asked() as asked:
+        pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
+        engine = patiently(lambda: build_engine(settings, name=name, time_lapse=time_lapse), pulse)
+        if engine is None:
+            return
+        log.info("engine %s works", name)
+        try:
+            engine.run(pulse)
+        finally:
+            engine.close()
+            pulse.end()
+
+
+def patiently(build: Callable[[], Built], pulse: Pulse) -> Built | None:
+    """Try until the servers answer; None where the process was asked to end before."""
+    pause = _FIRST_PAUSE
+    while not pulse.is_set():
+        try:
+            return build()
+        except Unavailable as fault:
+            log.warning("waiting %.1f s: %s", pause, fault)
+            pulse.wait(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+    return None

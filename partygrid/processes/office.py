@@ -1,0 +1,130 @@
+"""The office: what an installation needs besides its engines, in one process to save memory.
+
+Notices go out, the audit is sealed, digests go out that no Prefect run has sent, and topics that a
+broker forgot are made again. Each has a thread; one that ends ends the process, to be seen.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, suppress
+from datetime import timedelta
+from functools import partial
+from threading import Event
+
+import psycopg
+
+from events.broker import OWN_TOPICS
+from flows.digest_issues import present_moment, send_due
+from flows.sealing import Sealer
+from models.policy.schema import Policy
+from models.seal_file import SealFile
+from partygrid import bootstrap
+from partygrid.adapters import broker_of, pool_of, sender_of
+from partygrid.clock import WallClock
+from partygrid.embedded.supervisor import stop_asked
+from partygrid.errors import PartygridError
+from partygrid.keyring import Keyring
+from partygrid.processes.pulse import Pulse, beat_file
+from partygrid.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SEAL_EVERY = timedelta(minutes=1)
+#: How long a scheduled run has to send a digest before the office does.
+GRACE = timedelta(minutes=2)
+_LOOK_FOR_DIGESTS = timedelta(seconds=20)
+_LOOK_FOR_TOPICS = timedelta(seconds=5)
+#: The sender is woken by the database; so often it looks unasked.
+_LOOK_FOR_NOTICES = timedelta(seconds=10)
+_CLOCK = WallClock()
+
+
+def seal_file(settings: Settings) -> SealFile:
+    """Return the append-only copy of the seals; best put onto another medium."""
+    return SealFile(settings.home / "seals.jsonl")
+
+
+def run_office(settings: Settings, *, name: str) -> None:
+    """Do the office's work until this process is asked to end. Raises what ended a thread."""
+    policy = bootstrap.policy_of(settings)
+    duties: Mapping[str, Callable[[Event], None]] = {
+        "notices": partial(_send_notices, settings, policy),
+        "seals": partial(_seal, settings),
+        "digests": partial(_send_digests, settings, policy),
+        "topics": partial(_keep_topics, settings),
+    }
+    with stop_asked() as asked, ThreadPoolExecutor(len(duties)) as threads:
+        pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
+        working = {threads.submit(duty, asked): what for what, duty in duties.items()}
+        log.info("the office works: %s", ", ".join(duties))
+        try:
+            _watch(working, pulse)
+        finally:
+            asked.set()
+            pulse.end()
+
+
+def _watch(working: Mapping[Future[None], str], pulse: Pulse) -> None:
+    while not pulse.is_set():
+        ended, _ = wait(working, timeout=1, return_when=FIRST_COMPLETED)
+        for future in ended:
+            log.error("the office's work on %s ended", working[future])
+            future.result()
+            return
+
+
+def every(stop: Event, pause: timedelta, work: Callable[[], object], what: str) -> None:
+    """Do `work` again and again until `stop` is set; what is refused or away is told and waits."""
+    while not stop.is_set():
+        try:
+            work()
+        except PartygridError as fault:
+            log.warning("%s: %s", what, fault)
+        except psycopg.Error as fault:
+            log.warning("%s: the database is away or refuses: %s", what, type(fault).__name__)
+        stop.wait(pause.total_seconds())
+
+
+def _send_notices(settings: Settings, policy: Policy, stop: Event) -> None:
+    with pool_of(settings) as pool, closing(sender_of(settings, policy, pool, _CLOCK)) as sender:
+        sender.run(stop, clock=_CLOCK, idle=_LOOK_FOR_NOTICES)
+
+
+def _seal(settings: Settings, stop: Event) -> None:
+    own_key = bootstrap.installation_key(bootstrap.secrets_folder(settings), "own.key")
+    sealer = Sealer(Keyring(settings).seal(), seal_file(settings), own_key=own_key)
+
+    def seal() -> None:
+        with bootstrap.connected(settings.address("database_url")) as connection:
+            sealer.seal(connection, _CLOCK.now())
+
+    every(stop, SEAL_EVERY, seal, "sealing")
+    # What was decided in the last minute is sealed before everything stops.
+    with suppress(PartygridError, psycopg.Error):
+        seal()
+
+
+def _send_digests(settings: Settings, policy: Policy, stop: Event) -> None:
+    """Send at once what became due while nothing ran; later only what no run has sent in time."""
+    grace = timedelta()
+
+    def send() -> None:
+        nonlocal grace
+        with bootstrap.connected(settings.address("database_url")) as connection:
+            now = present_moment(connection, _CLOCK.now())
+            sent = send_due(
+                connection, policy, partitions=settings.partitions, now=now, grace=grace
+            )
+        if sent:
+            log.info("%s digests were sent without Prefect", len(sent))
+        grace = GRACE if settings.prefect_api_url is not None else timedelta()
+
+    every(stop, _LOOK_FOR_DIGESTS, send, "digests")
+
+
+def _keep_topics(settings: Settings, stop: Event) -> None:
+    """Make topics again where the broker lost them, as one in memory does when it restarts."""
+    with closing(broker_of(settings)) as broker:
+        every(stop, _LOOK_FOR_TOPICS, partial(broker.ensure, OWN_TOPICS), "topics")

@@ -1,0 +1,122 @@
+"""Everything on one machine: which processes make an installation, and keeping them running."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from msgspec import Struct
+
+from partygrid.embedded.child import Child
+from partygrid.embedded.installation import Installation, sole_owner
+from partygrid.embedded.ports import free_port, http_ok, listens
+from partygrid.embedded.servers import embedded_servers, environment_for
+from partygrid.embedded.supervisor import State, Status, supervise
+from partygrid.errors import Unavailable
+from partygrid.processes.pulse import last_beat
+from partygrid.settings import Settings
+
+#: A full batch, and the consumer group's goodbye.
+_STOP_LIMIT = timedelta(seconds=30)
+
+
+class PortTaken(Unavailable):
+    """Another program listens on the door's port. Set PARTYGRID_HTTP_PORT to another one."""
+
+
+class Prepared(Struct):
+    """Brings the database and the topics up to date before the first process of ours starts."""
+
+    settings: Settings
+    done: bool = False
+
+    def __call__(self) -> None:
+        """Do it once; what fails is tried again with the next start."""
+        if not self.done:
+            from partygrid.initialise import make_ready  # noqa: PLC0415 - loads the migration tool
+
+            make_ready(self.settings)
+            self.done = True
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The settled settings and the processes that make the installation."""
+
+    settings: Settings
+    children: tuple[Child, ...]
+
+
+def planned(settings: Settings, *, prefect: bool = True) -> Plan:
+    """Return what `up` runs: servers whose address nobody gave, then our own processes.
+
+    Our own wait for the database and the broker, never for Prefect. Raises `PortTaken`.
+    """
+    if settings.http_port and free_port(settings.http_port) != settings.http_port:
+        raise PortTaken(f"Port {settings.http_port} is taken. {PortTaken.__doc__}")
+    if not prefect:
+        settings = settings.changed(prefect_api_url=None, prefect_api_auth=None)
+    settled, servers = embedded_servers(settings, prefect=prefect)
+    return Plan(settings=settled, children=(*servers, *_ours(settled, servers, prefect=prefect)))
+
+
+def _ours(settings: Settings, servers: tuple[Child, ...], *, prefect: bool) -> tuple[Child, ...]:
+    engines = settings.engines or os.cpu_count() or 1
+    commands = {f"engine-{number}": ("engine",) for number in range(1, engines + 1)}
+    commands["office"] = ("office",)
+    commands["http"] = ("http",)
+    if prefect:
+        commands["digests"] = ("digests",)
+    ready_first = Prepared(settings)
+    needs = tuple(server.name for server in servers if server.name in ("postgres", "kafka"))
+    environment = environment_for(settings)
+    return tuple(
+        Child(
+            name=name,
+            argv=(sys.executable, "-m", "partygrid.cli", *command, "--name", name),
+            folder=settings.home,
+            log=settings.home / "logs" / f"{name}.log",
+            env=environment,
+            needs=needs,
+            prepare=ready_first,
+            ready=_answers(settings, name),
+            stop_limit=_STOP_LIMIT,
+        )
+        for name, command in commands.items()
+    )
+
+
+def _answers(settings: Settings, name: str) -> Callable[[int], bool]:
+    if name == "http":
+        return partial(_door_answers, settings)
+    return partial(_has_beaten, settings, name)
+
+
+def _door_answers(settings: Settings, pid: int) -> bool:
+    port = settings.http_port
+    return listens(pid, port) and http_ok(port, "/health", host=settings.http_host)
+
+
+def _has_beaten(settings: Settings, name: str, pid: int) -> bool:
+    beat = last_beat(settings.home, name)
+    return beat is not None and beat.pid == pid
+
+
+def run_up(plan: Plan, *, on_change: Callable[[tuple[Status, ...]], None]) -> None:
+    """Run everything until this process is asked to end; other commands find it meanwhile.
+
+    Raises `AlreadyRunning`, and `ServerDidNotStart` where something never comes up.
+    """
+    home = plan.settings.home
+
+    def changed(statuses: tuple[Status, ...]) -> None:
+        Installation.of(plan.settings, statuses).write(home)
+        on_change(statuses)
+
+    with sole_owner(home):
+        supervise(plan.children, on_change=changed)
+
+
+def all_ready(statuses: tuple[Status, ...]) -> bool:
+    """Tell whether everything answers."""
+    return all(status.state is State.READY for status in statuses)
