@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from events.codec import Decoded, Undecodable
-from events.contract.envelope import Acting, Event
+from events.contract.envelope import Event
 from events.contract.registry import (
     RESTRICTED_PREFIX,
     TYPE_OF_PAYLOAD,
@@ -29,7 +29,7 @@ from events.signing import content_hash, signing_input
 from models.directory import App, Directory
 from models.keys import PublicKey
 from models.policy.schema import Policy
-from models.values import SYSTEM_PREFIX, DeadLetterReason
+from models.values import SYSTEM_PREFIX, DeadLetterReason, is_id
 
 #: Key ids that stand for this installation's own secret: its engine, its doors.
 ENGINE_KEY = "engine"
@@ -96,6 +96,7 @@ def admit(
         return _rejected(read, fault or DeadLetterReason.UNSIGNED, event.key_id)
     for reason, detail in (
         _in_scope(event, app),
+        _about_something(event),
         _on_topic(event, topic),
         _plausible(gate, event, now),
         _placed(gate, event, now),
@@ -112,9 +113,13 @@ _PASSED: _Check = (None, "")
 def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rejected:
     """Check an event that claims to come from the engine or from one of its doors."""
     expected = vouch(gate.own_key, read.attributes, read.data)
-    if not hmac.compare_digest(read.signature, expected):
+    if not hmac.compare_digest(read.signature.encode(), expected.encode()):
         return _rejected(read, DeadLetterReason.BAD_SIGNATURE, read.event.key_id)
-    checks = [_on_topic(read.event, topic), _placed(gate, read.event, now)]
+    checks = [
+        _about_something(read.event),
+        _on_topic(read.event, topic),
+        _placed(gate, read.event, now),
+    ]
     if read.event.key_id == DOOR_KEY:
         checks.append(_plausible(gate, read.event, now))
     for reason, detail in checks:
@@ -134,10 +139,14 @@ def _hashed(read: Decoded, asserted_by: str) -> Event:
     by = "system" if acting.actor.startswith(SYSTEM_PREFIX) else asserted_by
     if by == "system" and not acting.actor.startswith(SYSTEM_PREFIX):
         by = "app"
+    own = asserted_by == "system"
     return msgspec.structs.replace(
         event,
         acting=msgspec.structs.replace(acting, asserted_by=by),
         content_hash=content_hash(read.attributes, read.data),
+        # Only the engine says what caused an event.
+        cause=event.cause if own else "",
+        wave=event.wave if own else 0,
     )
 
 
@@ -185,6 +194,12 @@ def _in_scope(event: Event, app: App) -> _Check:
         return DeadLetterReason.OUT_OF_SCOPE, kind.name
     if not any(event.township.startswith(code[:9]) for code in app.territories):
         return DeadLetterReason.OUT_OF_SCOPE, event.township
+    return _PASSED
+
+
+def _about_something(event: Event) -> _Check:
+    if TYPE_OF_PAYLOAD[type(event.data)].needs_subject and not is_id(event.subject):
+        return DeadLetterReason.INVALID_DATA, "the subject names no case or task"
     return _PASSED
 
 

@@ -4,6 +4,7 @@ Both modes are read; the engine and the producer write binary mode. The signed i
 both: the attributes by name and the data's bytes as they stand in the record.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -38,6 +39,11 @@ EXTENSIONS = (
 #: What the signature covers, besides the data. `signature` and `assertion` stand outside.
 SIGNED = ("specversion", "id", "source", "type", "time", "subject", *EXTENSIONS)
 _CARRIED = (*SIGNED, "signature", "assertion")
+#: Longest attribute in characters; only signatures and assertions are longer.
+ATTRIBUTE_LIMIT = 200
+_LONG = frozenset({"signature", "assertion"})
+_LARGEST = 2**31 - 2
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 
 
 class Undecodable(Struct, frozen=True):
@@ -82,8 +88,10 @@ def decode(value: bytes, headers: Headers) -> Decoded | Undecodable:
     """Read a record. Never raises for bad input: an `Undecodable` says what is wrong."""
     try:
         attributes, data = _split(value, dict(headers))
+    except RecursionError:
+        return Undecodable(DeadLetterReason.MALFORMED, "nested too deeply")
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as fault:
-        return Undecodable(DeadLetterReason.MALFORMED, str(fault))
+        return Undecodable(DeadLetterReason.MALFORMED, _told(fault))
     return _read(attributes, data)
 
 
@@ -105,15 +113,21 @@ def _read(attributes: dict[str, str], data: bytes) -> Decoded | Undecodable:
     if attributes.get("specversion") != "1.0" or missing:
         told = f"missing {', '.join(missing)}" if missing else "specversion is not 1.0"
         return unreadable(DeadLetterReason.MALFORMED, told)
+    if odd := [name for name, text in attributes.items() if not _is_plain(name, text)]:
+        return unreadable(DeadLetterReason.MALFORMED, f"too long or unprintable: {', '.join(odd)}")
     decoder = _data_decoders.get(attributes["type"])
     if decoder is None:
         return unreadable(_unknown(attributes["type"]), attributes["type"][:120])
+    if b"\\u0000" in data:
+        return unreadable(DeadLetterReason.INVALID_DATA, "a text with the character NUL")
     try:
         event = _event(attributes, decoder.decode(data))
+    except RecursionError:
+        return unreadable(DeadLetterReason.MALFORMED, "nested too deeply")
     except msgspec.ValidationError as fault:
-        return unreadable(DeadLetterReason.INVALID_DATA, str(fault))
+        return unreadable(DeadLetterReason.INVALID_DATA, _told(fault))
     except (ValueError, msgspec.DecodeError) as fault:
-        return unreadable(DeadLetterReason.MALFORMED, str(fault))
+        return unreadable(DeadLetterReason.MALFORMED, _told(fault))
     return Decoded(
         event=event,
         attributes=signed,
@@ -217,12 +231,19 @@ def _event(attributes: dict[str, str], payload: Payload) -> Event:
             recorded_by=get("recordedby", ""),
         ),
         data=payload,
-        sequence=int(get("sequence", "-1")),
-        case_version=int(get("caseversion", "-1")),
+        sequence=_number(get("sequence", "-1")),
+        case_version=_number(get("caseversion", "-1")),
         key_id=get("keyid", ""),
         cause=get("cause", ""),
-        wave=int(get("wave", "0")),
+        wave=_number(get("wave", "0")),
     )
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if abs(number) > _LARGEST:
+        raise ValueError("a number beyond what is counted here")
+    return number
 
 
 def _moment(text: str) -> datetime:
@@ -238,6 +259,10 @@ def _township(text: str) -> str:
     return text
 
 
+def _is_plain(name: str, text: str) -> bool:
+    return text.isprintable() and (name in _LONG or len(text) <= ATTRIBUTE_LIMIT)
+
+
 def _unknown(name: str) -> DeadLetterReason:
     base = name.rpartition(".v")[0]
     known = {kind.name for kind in EVENT_TYPES.values()}
@@ -247,11 +272,20 @@ def _unknown(name: str) -> DeadLetterReason:
 def _identity(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return what can be told of an event that cannot be read, cut to what fits a column."""
     return {
-        "source": attributes.get("source", "")[:200],
-        "event_id": attributes.get("id", "")[:200],
-        "event_type": attributes.get("type", "")[:200],
-        "township": attributes.get("township", "")[:9],
+        "source": _cut(attributes.get("source", "")),
+        "event_id": _cut(attributes.get("id", "")),
+        "event_type": _cut(attributes.get("type", "")),
+        "township": _cut(attributes.get("township", ""))[:9],
     }
+
+
+def _told(fault: Exception) -> str:
+    """Return what was wrong without the values: they may be somebody's words."""
+    return _QUOTED.sub("…", str(fault))[:ATTRIBUTE_LIMIT]
+
+
+def _cut(text: str) -> str:
+    return "".join(one for one in text[:ATTRIBUTE_LIMIT] if one.isprintable())
 
 
 class _Kept(Struct):

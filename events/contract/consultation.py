@@ -1,9 +1,8 @@
 """People deliberate and decide: `grid.consultation`, decided by consultation."""
 
-from datetime import datetime
 from enum import StrEnum
 
-from events.contract.envelope import Count, EvidenceHash, Label, Part, Payload, Ref, Text
+from events.contract.envelope import Count, EvidenceHash, Label, Moment, Part, Payload, Ref, Text
 from events.contract.registry import Origin, Topic, event_type
 from models.policy.consultation import Roll
 
@@ -73,7 +72,7 @@ class ConsultationOutcome(StrEnum):
     TIMED_OUT = "timed_out"
 
 
-class Seat(Part, kw_only=True):
+class Seat(Part, frozen=True, kw_only=True):
     """One place on an eligibility roll."""
 
     person: Ref
@@ -91,7 +90,7 @@ class Seat(Part, kw_only=True):
     action="consultation.request",
     origin=Origin.BOTH,
 )
-class ConsultationRequested(Payload, kw_only=True):
+class ConsultationRequested(Payload, frozen=True, kw_only=True):
     """When a case needs deliberation: joint, disputed or of public interest."""
 
     kind: ConsultationKind
@@ -102,11 +101,11 @@ class ConsultationRequested(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.invited", Topic.CONSULTATION, action="consultation.invite")
-class ConsultationInvited(Payload, kw_only=True):
+class ConsultationInvited(Payload, frozen=True, kw_only=True):
     """When the convener names time and place and fixes the roll."""
 
     stage: Stage = Stage.SITTING
-    meets_at: datetime
+    meets_at: Moment
     roll: tuple[Seat, ...] = ()
     #: 应到 where no roll by person is kept (households of a large village)
     eligible: Count = 0
@@ -124,7 +123,7 @@ class ConsultationInvited(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.opinion_given", Topic.CONSULTATION, action="consultation.opine")
-class OpinionGiven(Payload, kw_only=True):
+class OpinionGiven(Payload, frozen=True, kw_only=True):
     """When a participant says what they think."""
 
     stance: Stance = Stance.ABSTAIN
@@ -133,7 +132,7 @@ class OpinionGiven(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.vote_cast", Topic.CONSULTATION, action="consultation.vote")
-class VoteCast(Payload, kw_only=True):
+class VoteCast(Payload, frozen=True, kw_only=True):
     """When one person votes, where the body chose votes by person. Never on persons."""
 
     stance: Stance
@@ -141,7 +140,7 @@ class VoteCast(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.tally_entered", Topic.CONSULTATION, action="consultation.tally")
-class TallyEntered(Payload, kw_only=True):
+class TallyEntered(Payload, frozen=True, kw_only=True):
     """When one of two people enters the signed sheet; both entries must agree."""
 
     stage: Stage = Stage.SITTING
@@ -160,7 +159,7 @@ class TallyEntered(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.minutes_kept", Topic.CONSULTATION, action="consultation.minutes")
-class MinutesKept(Payload, kw_only=True):
+class MinutesKept(Payload, frozen=True, kw_only=True):
     """When the minutes of a sitting are filed."""
 
     minutes: Text
@@ -174,7 +173,7 @@ class MinutesKept(Payload, kw_only=True):
     action="consultation.conclude",
     origin=Origin.BOTH,
 )
-class ConsultationConcluded(Payload, kw_only=True):
+class ConsultationConcluded(Payload, frozen=True, kw_only=True):
     """When the convener states the outcome of a sitting."""
 
     outcome: ConsultationOutcome
@@ -182,7 +181,7 @@ class ConsultationConcluded(Payload, kw_only=True):
 
 
 @event_type("grid.consultation.proposed", Topic.CONSULTATION, action="consultation.step_propose")
-class FourTwoProposed(Payload, kw_only=True):
+class FourTwoProposed(Payload, frozen=True, kw_only=True):
     """① When the village Party branch committee puts the proposal."""
 
     proposal: Text
@@ -192,7 +191,7 @@ class FourTwoProposed(Payload, kw_only=True):
 @event_type(
     "grid.consultation.deliberated", Topic.CONSULTATION, action="consultation.step_deliberate"
 )
-class FourTwoDeliberated(Payload, kw_only=True):
+class FourTwoDeliberated(Payload, frozen=True, kw_only=True):
     """② When the two committees deliberated; a tally where they were split."""
 
     agreed: bool
@@ -208,7 +207,7 @@ class FourTwoDeliberated(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.step_members_meeting",
 )
-class FourTwoMembersMet(Payload, kw_only=True):
+class FourTwoMembersMet(Payload, frozen=True, kw_only=True):
     """③ When the Party members' meeting reviewed the draft sent three days ahead."""
 
     #: full members with a vote after striking
@@ -217,15 +216,15 @@ class FourTwoMembersMet(Payload, kw_only=True):
     in_favour: Count
     against: Count
     abstained: Count
-    draft_sent_at: datetime
+    draft_sent_at: Moment
     #: when it met; the event's own time where it is empty
-    met_at: datetime | None = None
+    met_at: Moment | None = None
     sheet: tuple[EvidenceHash, ...] = ()
     township_attendee: str = ""
 
 
 @event_type("grid.consultation.resolved", Topic.CONSULTATION, action="consultation.step_resolve")
-class FourTwoResolved(Payload, kw_only=True):
+class FourTwoResolved(Payload, frozen=True, kw_only=True):
     """④ When the villagers' (representatives') meeting voted."""
 
     #: key of policy's bodies: villagers' meeting, representatives' meeting...
@@ -235,9 +234,9 @@ class FourTwoResolved(Payload, kw_only=True):
     in_favour: Count
     against: Count
     abstained: Count
-    notice_given_at: datetime
+    notice_given_at: Moment
     #: when it met; the event's own time where it is empty
-    met_at: datetime | None = None
+    met_at: Moment | None = None
     #: which of the body's rolls is counted; empty takes the first
     counted: Roll | None = None
     #: all members with a vote, struck ones too; 0: as many as eligible
@@ -251,7 +250,7 @@ class FourTwoResolved(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.step_publish_resolution",
 )
-class ResolutionPublished(Payload, kw_only=True):
+class ResolutionPublished(Payload, frozen=True, kw_only=True):
     """⑤ When the resolution was put up; the publicity period begins."""
 
     text: Text
@@ -263,7 +262,7 @@ class ResolutionPublished(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.step_publish_result",
 )
-class ResultPublished(Payload, kw_only=True):
+class ResultPublished(Payload, frozen=True, kw_only=True):
     """⑥ When the results were put up; the second publicity period begins."""
 
     text: Text
@@ -275,7 +274,7 @@ class ResultPublished(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.publicity_object",
 )
-class PublicityObjected(Payload, kw_only=True):
+class PublicityObjected(Payload, frozen=True, kw_only=True):
     """When a villager objects during a publicity period."""
 
     objection: Text
@@ -287,7 +286,7 @@ class PublicityObjected(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.publicity_answer",
 )
-class PublicityAnswered(Payload, kw_only=True):
+class PublicityAnswered(Payload, frozen=True, kw_only=True):
     """When the two committees answer an objection."""
 
     #: id of the objection event
@@ -301,7 +300,7 @@ class PublicityAnswered(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.publicity_check",
 )
-class AnswerChecked(Payload, kw_only=True):
+class AnswerChecked(Payload, frozen=True, kw_only=True):
     """When the village supervision committee checked the answer to an objection."""
 
     objection: Ref
@@ -314,14 +313,14 @@ class AnswerChecked(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.action_item_set",
 )
-class ActionItemSet(Payload, kw_only=True):
+class ActionItemSet(Payload, frozen=True, kw_only=True):
     """When a sitting gives a task an owner and a clear-off (销号) date."""
 
     item: Text
     #: person or organisation that must do it
     owner: Ref
     #: clear-off date; empty takes policy's
-    due_at: datetime | None = None
+    due_at: Moment | None = None
 
 
 @event_type(
@@ -329,7 +328,7 @@ class ActionItemSet(Payload, kw_only=True):
     Topic.CONSULTATION,
     action="consultation.action_item_clear",
 )
-class ActionItemCleared(Payload, kw_only=True):
+class ActionItemCleared(Payload, frozen=True, kw_only=True):
     """销号. When an action item is done."""
 
     #: id of the event that set it

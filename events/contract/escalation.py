@@ -1,12 +1,11 @@
 """It is late, or beyond the township's powers: `grid.escalation`, decided by escalation."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta
 
-from events.contract.envelope import EvidenceHash, Label, Payload, Ref, Score, Text
+from events.contract.envelope import EvidenceHash, Label, Moment, Payload, Ref, Score, Text
 from events.contract.registry import Origin, Topic, event_type
 from models.policy.whistle import WhistleKind
 
@@ -244,7 +243,7 @@ class EmergencyCallRecorded(Payload, frozen=True, kw_only=True):
     """登记报警. When it is written down which emergency number was called, and when."""
 
     number: EmergencyNumber
-    called_at: datetime
+    called_at: Moment
     note: Text = ""
 
 

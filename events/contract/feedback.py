@@ -33,14 +33,14 @@ class VisitResult(StrEnum):
     action="feedback.visit",
     origin=Origin.BOTH,
 )
-class VisitRequested(Payload, kw_only=True):
+class VisitRequested(Payload, frozen=True, kw_only=True):
     """回访. When checked work is to be asked about."""
 
     channel: VisitChannel = VisitChannel.CALL
 
 
 @event_type("grid.feedback.answered", Topic.FEEDBACK, action="feedback.visit")
-class VisitAnswered(Payload, kw_only=True):
+class VisitAnswered(Payload, frozen=True, kw_only=True):
     """When the visitor records what the villager said, or that nobody answered."""
 
     channel: VisitChannel
@@ -53,14 +53,14 @@ class VisitAnswered(Payload, kw_only=True):
 
 
 @event_type("grid.feedback.disputed", Topic.FEEDBACK, action="feedback.dispute")
-class AnswerDisputed(Payload, kw_only=True):
+class AnswerDisputed(Payload, frozen=True, kw_only=True):
     """When a villager or unit says the recorded answer is not what was said."""
 
     reason: Text
 
 
 @event_type("grid.feedback.reopened", Topic.FEEDBACK, action="feedback.reopen", origin=Origin.BOTH)
-class CaseReopened(Payload, kw_only=True):
+class CaseReopened(Payload, frozen=True, kw_only=True):
     """重办. When an unsolved case is opened again within the window."""
 
     reason: Text
@@ -68,7 +68,7 @@ class CaseReopened(Payload, kw_only=True):
 
 
 @event_type("grid.feedback.closed", Topic.FEEDBACK, action="feedback.close", origin=Origin.BOTH)
-class CaseClosed(Payload, kw_only=True):
+class CaseClosed(Payload, frozen=True, kw_only=True):
     """结案. When the duty supervisor, never the handler, closes the case."""
 
     reason: Text = ""
@@ -85,7 +85,7 @@ class Grade(StrEnum):
 @event_type(
     "grid.feedback.evaluated", Topic.FEEDBACK, action="feedback.evaluate", origin=Origin.BOTH
 )
-class CaseEvaluated(Payload, kw_only=True):
+class CaseEvaluated(Payload, frozen=True, kw_only=True):
     """综合评价. When a closed case is evaluated."""
 
     grade: Grade
@@ -93,14 +93,14 @@ class CaseEvaluated(Payload, kw_only=True):
 
 
 @event_type("grid.feedback.cancelled", Topic.FEEDBACK, action="feedback.cancel")
-class CaseCancelled(Payload, kw_only=True):
+class CaseCancelled(Payload, frozen=True, kw_only=True):
     """作废. When a supervisor voids an open case, with a reason; it stays in the audit."""
 
     reason: Text
 
 
 @event_type("grid.feedback.archived", Topic.FEEDBACK, action="feedback.archive", origin=Origin.BOTH)
-class CaseArchived(Payload, kw_only=True):
+class CaseArchived(Payload, frozen=True, kw_only=True):
     """归档. When an evaluated case is put away."""
 
     note: Text = ""

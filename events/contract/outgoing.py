@@ -5,7 +5,7 @@ from events.contract.registry import Origin, Topic, event_type
 
 
 @event_type("case.updated", Topic.CASE_UPDATES, origin=Origin.ENGINE)
-class CaseUpdated(Payload, kw_only=True):
+class CaseUpdated(Payload, frozen=True, kw_only=True):
     """When a case changed: ids, state and version only; details over HTTP by right."""
 
     state: str
@@ -18,7 +18,7 @@ class CaseUpdated(Payload, kw_only=True):
 
 
 @event_type("app.outcome", Topic.APP_OUTCOMES, origin=Origin.ENGINE, needs_subject=False)
-class EventOutcome(Payload, kw_only=True):
+class EventOutcome(Payload, frozen=True, kw_only=True):
     """When the fate of an app's event is known, or changed from parked."""
 
     event_id: str
@@ -31,7 +31,7 @@ class EventOutcome(Payload, kw_only=True):
 
 
 @event_type("grid.dead_letter", Topic.DEAD_LETTERS, origin=Origin.ENGINE, needs_subject=False)
-class DeadLettered(Payload, kw_only=True):
+class DeadLettered(Payload, frozen=True, kw_only=True):
     """When a record can never be applied as it is."""
 
     letter: str
@@ -44,7 +44,7 @@ class DeadLettered(Payload, kw_only=True):
 
 
 @event_type("audit.seal", Topic.AUDIT_SEALS, origin=Origin.ENGINE, needs_subject=False)
-class SealPublished(Payload, kw_only=True):
+class SealPublished(Payload, frozen=True, kw_only=True):
     """When a seal over the new audit records was made; the whole seal as canonical JSON."""
 
     number: int

@@ -1,9 +1,8 @@
 """What happens to a report: `grid.reports`, decided by intake."""
 
-from datetime import datetime
 from enum import StrEnum
 
-from events.contract.envelope import Code, EvidenceHash, Label, Part, Payload, Ref, Text
+from events.contract.envelope import Code, EvidenceHash, Label, Moment, Part, Payload, Ref, Text
 from events.contract.registry import Origin, Topic, event_type
 from models.values import Mark
 
@@ -42,7 +41,7 @@ class Datum(StrEnum):
     GCJ02 = "GCJ-02"
 
 
-class Place(Part, kw_only=True):
+class Place(Part, frozen=True, kw_only=True):
     """Where a matter is: of the matter, never of a person."""
 
     #: degrees east
@@ -53,7 +52,7 @@ class Place(Part, kw_only=True):
 
 
 @event_type("grid.report.filed", Topic.REPORTS, action="report.file", needs_subject=False)
-class ReportFiled(Payload, kw_only=True):
+class ReportFiled(Payload, frozen=True, kw_only=True):
     """上报. When somebody reports a matter. Opens a case."""
 
     #: 15-digit grid code (17 with the micro-grid)
@@ -85,7 +84,7 @@ class ReportFiled(Payload, kw_only=True):
 
 
 @event_type("grid.report.amended", Topic.REPORTS, action="report.amend")
-class ReportAmended(Payload, kw_only=True):
+class ReportAmended(Payload, frozen=True, kw_only=True):
     """更正. When the reporter or acceptor corrects what was reported, before registration."""
 
     grid: Code | None = None
@@ -96,7 +95,7 @@ class ReportAmended(Payload, kw_only=True):
 
 
 @event_type("grid.report.supplemented", Topic.REPORTS, action="report.supplement")
-class ReportSupplemented(Payload, kw_only=True):
+class ReportSupplemented(Payload, frozen=True, kw_only=True):
     """补充. When more is told or shown about an open case. Restarts no clock."""
 
     description: Text = ""
@@ -115,14 +114,14 @@ class Verdict(StrEnum):
 
 
 @event_type("grid.report.verification_requested", Topic.REPORTS, action="report.ask_verification")
-class VerificationRequested(Payload, kw_only=True):
+class VerificationRequested(Payload, frozen=True, kw_only=True):
     """When the acceptor asks the grid to look whether it is so."""
 
     reason: Text = ""
 
 
 @event_type("grid.report.verified", Topic.REPORTS, action="report.verify")
-class ReportVerified(Payload, kw_only=True):
+class ReportVerified(Payload, frozen=True, kw_only=True):
     """核实. When a grid member looked whether the matter exists."""
 
     verdict: Verdict
@@ -131,7 +130,7 @@ class ReportVerified(Payload, kw_only=True):
 
 
 @event_type("grid.report.registered", Topic.REPORTS, action="report.register", origin=Origin.BOTH)
-class ReportRegistered(Payload, kw_only=True):
+class ReportRegistered(Payload, frozen=True, kw_only=True):
     """立案. When the duty supervisor (or the engine, where policy lets it) files the case."""
 
     category: str = ""
@@ -141,7 +140,7 @@ class ReportRegistered(Payload, kw_only=True):
 
 
 @event_type("grid.report.rejected", Topic.REPORTS, action="report.reject")
-class ReportRejected(Payload, kw_only=True):
+class ReportRejected(Payload, frozen=True, kw_only=True):
     """不予受理. When the matter is refused, with a reason and where to turn instead."""
 
     reason: Text
@@ -149,7 +148,7 @@ class ReportRejected(Payload, kw_only=True):
 
 
 @event_type("grid.report.merged", Topic.REPORTS, action="report.merge")
-class ReportMerged(Payload, kw_only=True):
+class ReportMerged(Payload, frozen=True, kw_only=True):
     """并案. When the duty supervisor makes the report part of another case."""
 
     into: Ref
@@ -157,7 +156,7 @@ class ReportMerged(Payload, kw_only=True):
 
 
 @event_type("grid.report.merge_declined", Topic.REPORTS, action="report.merge")
-class MergeDeclined(Payload, kw_only=True):
+class MergeDeclined(Payload, frozen=True, kw_only=True):
     """When the duty supervisor decides that two reports are different matters."""
 
     other: Ref
@@ -174,7 +173,7 @@ class OutcomeEvidence(StrEnum):
 
 
 @event_type("grid.report.self_closed", Topic.REPORTS, action="report.self_close")
-class ReportSelfClosed(Payload, kw_only=True):
+class ReportSelfClosed(Payload, frozen=True, kw_only=True):
     """自行处置. When a small matter was settled on the spot, with evidence of the outcome."""
 
     outcome: Text
@@ -185,7 +184,7 @@ class ReportSelfClosed(Payload, kw_only=True):
 
 
 @event_type("grid.report.reclassified", Topic.REPORTS, action="report.reclassify")
-class ReportReclassified(Payload, kw_only=True):
+class ReportReclassified(Payload, frozen=True, kw_only=True):
     """改类. When the category turns out to be another one. Restarts no clock that has begun."""
 
     category: Label
@@ -193,7 +192,7 @@ class ReportReclassified(Payload, kw_only=True):
 
 
 @event_type("grid.report.marked", Topic.REPORTS, action="report.mark")
-class ReportMarked(Payload, kw_only=True):
+class ReportMarked(Payload, frozen=True, kw_only=True):
     """标记. When the bypass or confidential mark is set or lifted afterwards."""
 
     mark: Mark
@@ -206,7 +205,7 @@ class ReportMarked(Payload, kw_only=True):
     action="report.record_history",
     needs_subject=False,
 )
-class HistoryRecorded(Payload, kw_only=True):
+class HistoryRecorded(Payload, frozen=True, kw_only=True):
     """历史记录. When a step of a case from another system's log is imported: not decided again."""
 
     #: the case's id in the other system
@@ -217,9 +216,9 @@ class HistoryRecorded(Payload, kw_only=True):
     #: the row's id in the other system's log
     instance: Label
     channel: Label | None = None
-    started_at: datetime | None = None
-    planned_end: datetime | None = None
-    ended_at: datetime | None = None
+    started_at: Moment | None = None
+    planned_end: Moment | None = None
+    ended_at: Moment | None = None
     #: unit and person responsible for the whole case
     responsible: str = ""
     department: Label | None = None

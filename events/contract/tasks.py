@@ -19,7 +19,7 @@ class Funding(StrEnum):
 
 
 @event_type("grid.task.requested", Topic.TASKS, action="task.request", needs_subject=False)
-class TaskRequested(Payload, kw_only=True):
+class TaskRequested(Payload, frozen=True, kw_only=True):
     """When a department asks villages to do something. Opens a village task.
 
     None is "not stated": what policy wants stated is asked of the department, never of the village.
@@ -47,21 +47,21 @@ class TaskRequested(Payload, kw_only=True):
 
 
 @event_type("grid.task.reviewed", Topic.TASKS, action="task.admit")
-class TaskReviewed(Payload, kw_only=True):
+class TaskReviewed(Payload, frozen=True, kw_only=True):
     """When a reviewer found nothing against the task and passes it on; else it is refused."""
 
     reason: Text = ""
 
 
 @event_type("grid.task.admitted", Topic.TASKS, action="task.admit", origin=Origin.BOTH)
-class TaskAdmitted(Payload, kw_only=True):
+class TaskAdmitted(Payload, frozen=True, kw_only=True):
     """准入. When the county lets the task onto the list."""
 
     reason: Text = ""
 
 
 @event_type("grid.task.admitted_temporarily", Topic.TASKS, action="task.admit_temporarily")
-class TaskAdmittedTemporarily(Payload, kw_only=True):
+class TaskAdmittedTemporarily(Payload, frozen=True, kw_only=True):
     """When an urgent unlisted task is let through with consent and an end date, or renewed."""
 
     #: last day
@@ -72,21 +72,21 @@ class TaskAdmittedTemporarily(Payload, kw_only=True):
 
 
 @event_type("grid.task.refused", Topic.TASKS, action="task.refuse", origin=Origin.BOTH)
-class TaskRefused(Payload, kw_only=True):
+class TaskRefused(Payload, frozen=True, kw_only=True):
     """When a task is refused, with the reason; no penalty for the village."""
 
     reason: Text
 
 
 @event_type("grid.task.expired", Topic.TASKS, origin=Origin.ENGINE)
-class TaskExpired(Payload, kw_only=True):
+class TaskExpired(Payload, frozen=True, kw_only=True):
     """When a temporary task reached its end date. Made by the engine's timer."""
 
     task: Ref
 
 
 @event_type("grid.task.withdrawn", Topic.TASKS, action="task.withdraw")
-class TaskWithdrawn(Payload, kw_only=True):
+class TaskWithdrawn(Payload, frozen=True, kw_only=True):
     """When the asking department takes its request back."""
 
     reason: Text = ""
