@@ -8,7 +8,7 @@ import psycopg
 from msgspec.structs import replace
 
 from events.admission import Admitted, Gate, Rejected, admit
-from events.codec import Decoded, Undecodable, decode
+from events.codec import Decoded, Undecodable, decode, from_journal
 from events.partitions import partition_of
 from events.texts import FreeText, redact
 from flows.batch import Batch, DueFiring, RawRecord, Result
@@ -161,6 +161,10 @@ def load_workspace(
 ) -> Workspace:
     """Load in bulk whatever decisions may ask for."""
     work = Workspace(directory)
+    ids = {case_id for need in needs for case_id in need.cases}
+    if ids:
+        work.parked = ledger_store.load_parked(cursor, shard, ids)
+        needs = needs + _needs_of_parked(work, setting)
     _load_townships(cursor, work, needs)
     waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
     _load_cases(cursor, work, shard, needs, waiting)
@@ -171,6 +175,12 @@ def load_workspace(
         rows = case_store.load_work(cursor, shard, township, since)
         work.desks = dict(map(desk, rows))
     return work
+
+
+def _needs_of_parked(work: Workspace, setting: Setting) -> list[Needs]:
+    """Return what events need that wait for one of the cases: each input may wake them."""
+    events = [from_journal(parked.body) for queue in work.parked.values() for parked in queue]
+    return [needs_of(event, "case", setting, event.time) for event in events]
 
 
 def _load_townships(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
@@ -187,8 +197,6 @@ def _load_cases(
         work.cases[case_id] = work.before[case_id] = stored.case
         if stored.head is not None:
             work.heads[case_id] = stored.head
-    if ids:
-        work.parked = ledger_store.load_parked(cursor, shard, ids)
 
 
 def _load_tasks(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
@@ -226,7 +234,7 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
         event = verdict.event
         identity = (event.source, event.id)
         if fold.batch.aside is not None:
-            fold.dead(raw, fold.batch.aside, "tried alone, each time in vain", verdict)
+            fold.letters.of_event(raw, fold.batch.aside, "tried alone, in vain", event)
         elif partition_of(event.township, fold.setting.partitions) != raw.at.partition:
             fold.forward(raw, event)
         elif identity not in known:
@@ -235,12 +243,14 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
         elif known[identity] == event.content_hash:
             fold.duplicate(raw, event)
         else:
-            fold.dead(raw, DeadLetterReason.ID_CONFLICT, "another content under this id", verdict)
+            fold.letters.of_event(
+                raw, DeadLetterReason.ID_CONFLICT, "another content under this id", event
+            )
 
 
 def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
     reason = fold.batch.aside or verdict.reason
-    fold.unusable(
+    fold.letters.of_record(
         raw,
         reason,
         verdict.detail,
@@ -260,7 +270,9 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
     for waiting in parked.values():
         fold.work.parked.setdefault(waiting.case_id, []).append(waiting)
     for due in firings:
-        if due.timer.clock.key != PATIENCE:
+        if fold.batch.aside is not None:
+            fold.letters.of_firing(due, str(fold.batch.aside))
+        elif due.timer.clock.key != PATIENCE:
             fold.firing(due)
         elif due.timer.subject in parked:
             fold.patience_over(due, parked[due.timer.subject])
@@ -325,6 +337,7 @@ def _store_topics(cursor: Cursor, written: Written) -> None:
 
 
 def _store_rows(cursor: Cursor, written: Written) -> None:
+    ledger_store.OUTCOMES.insert_new(cursor, list(written.first_outcomes.values()))
     ledger_store.OUTCOMES.upsert(cursor, list(written.outcomes.values()))
     ledger_store.remove_parked(cursor, written.unparked)
     ledger_store.PARKED.copy(cursor, written.parked)

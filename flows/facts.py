@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD
@@ -14,7 +13,7 @@ from models.case import ClockKind, task_id_of
 from models.office import Office
 from models.policy.schema import Policy
 from models.setting import Setting
-from models.values import Mark, Step, case_id_of, history_case_id
+from models.values import Mark, Step, case_id_of, history_case_id, is_id
 
 
 def subject_of(event: Event) -> str:
@@ -27,14 +26,6 @@ def subject_of(event: Event) -> str:
         case TaskRequested():
             return task_id_of(event.source, event.id)
     return event.subject
-
-
-def is_id(text: str) -> bool:
-    """Could it be an id of the engine: a UUID in its canonical form?"""
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 class Needs(NamedTuple):

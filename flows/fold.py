@@ -5,6 +5,7 @@ goes on, as what it wrote stood on a sheet that is thrown away.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -20,12 +21,13 @@ from flows.decide.decision import Decision, Firing
 from flows.decide.route import decide
 from flows.entries import entries_of
 from flows.facts import facts_for, subject_of
+from flows.letters import Letters
 from flows.scribe import Scribe, parked_id
 from flows.workspace import Workspace
 from models.case import Case, Clock, Township, VillageTask
 from models.ledger_store import ParkedEvent
 from models.setting import Setting
-from models.values import DeadLetterReason, Fate, derived_id
+from models.values import DeadLetterReason, Fate
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Fold:
         """Start behind journal entry `seq`, with the directory at `revision`."""
         self.setting, self.work, self.batch = setting, work, batch
         self.scribe = Scribe(setting, work, batch, seq=seq, revision=revision)
+        self.letters = Letters(self.scribe)
 
     # --- records -------------------------------------------------------------------------------
 
@@ -55,7 +58,7 @@ class Fold:
             decision = self._decide(event, subject, raw.now)
         except Exception as fault:  # a poison event must not stop the others; its place is recorded
             log.exception("deciding %s failed", event.type)
-            self.dead(raw, DeadLetterReason.POISON, type(fault).__name__, admitted)
+            self.letters.of_event(raw, DeadLetterReason.POISON, type(fault).__name__, event)
             return
         scribe.journal_event(event, admitted.kind, subject, raw.now, admitted.signature)
         scribe.texts(event, texts, subject)
@@ -66,6 +69,8 @@ class Fold:
         self._answer(event, decision, subject, raw.now)
         if decision.fate is Fate.APPLIED and decision.case is not None:
             self._wake(subject, raw.now)
+            if decision.other is not None:
+                self._wake(decision.other.id, raw.now)
 
     def duplicate(self, raw: RawRecord, event: Event) -> None:
         """Count a record whose event was decided before; answer its app once more."""
@@ -97,61 +102,6 @@ class Fold:
         )
         self.scribe.record(raw, Fate.FORWARDED, "", event, "")
 
-    def dead(
-        self, raw: RawRecord, reason: DeadLetterReason, detail: str, admitted: Admitted
-    ) -> None:
-        """Put aside a record whose event was admitted and still cannot be applied."""
-        event = admitted.event
-        self.unusable(
-            raw,
-            reason,
-            detail,
-            source=event.source,
-            event_id=event.id,
-            event_type=event.type,
-            township=event.township,
-            answer=True,
-        )
-
-    def unusable(
-        self,
-        raw: RawRecord,
-        reason: DeadLetterReason,
-        detail: str,
-        *,
-        source: str,
-        event_id: str,
-        event_type: str,
-        township: str,
-        answer: bool,
-    ) -> None:
-        """Put a record aside, as it came. `answer` only where its sender is proved."""
-        at = raw.at
-        self.scribe.dead_letter(
-            derived_id("letter", at.topic_id, at.partition, at.offset),
-            reason=str(reason),
-            detail=detail,
-            source=source,
-            event_id=event_id,
-            event_type=event_type,
-            township=township,
-            value=raw.value,
-            now=raw.now,
-            raw=raw,
-        )
-        self.scribe.record_row(at, Fate.DEAD_LETTERED, str(reason), source, event_id, event_type)
-        if answer and event_id:
-            self.scribe.outcome(
-                source,
-                event_id,
-                event_type,
-                Fate.DEAD_LETTERED,
-                str(reason),
-                subject="",
-                township=township,
-                now=raw.now,
-            )
-
     # --- firings -------------------------------------------------------------------------------
 
     def firing(self, due: DueFiring) -> None:
@@ -165,9 +115,15 @@ class Fold:
         )
         now, subject = timer.clock.due_at, timer.subject
         self.scribe.written.stop_timer(subject, timer.clock.key)
+        restore = self._forget_clock(subject, timer.subject_kind, timer.clock.key)
+        try:
+            decision = self._decide(firing, subject, now, kind=timer.subject_kind)
+        except Exception as fault:  # a timer that breaks deciding must not hold up all the others
+            log.exception("firing %s failed", timer.clock.key)
+            restore()
+            self.letters.of_firing(due, type(fault).__name__)
+            return
         self.scribe.journal_firing(firing, now)
-        self._forget_clock(subject, timer.subject_kind, timer.clock.key)
-        decision = self._decide(firing, subject, now, kind=timer.subject_kind)
         self._take(decision, firing, subject, now, wave=due.wave)
         self.scribe.line(
             self.scribe.number(subject),
@@ -180,33 +136,26 @@ class Fold:
 
     def patience_over(self, due: DueFiring, parked: ParkedEvent) -> None:
         """Dead-letter an event that waited longer than its patience."""
-        now, event = due.timer.clock.due_at, from_journal(parked.body)
-        reason = str(DeadLetterReason.PARKED_TOO_LONG)
+        now = due.timer.clock.due_at
         firing = Firing(subject=parked.id, township=due.timer.township, clock=due.timer.clock)
         self.scribe.journal_firing(firing, now)
+        event = from_journal(parked.body)
+        self._waited_in_vain(
+            parked, event, DeadLetterReason.PARKED_TOO_LONG, detail=event.type, now=now
+        )
+
+    def _waited_in_vain(
+        self,
+        parked: ParkedEvent,
+        event: Event,
+        why: DeadLetterReason,
+        *,
+        detail: str,
+        now: datetime,
+    ) -> None:
         self.scribe.written.stop_timer(parked.id, PATIENCE)
-        self._unpark(parked, Fate.DEAD_LETTERED, reason)
-        self.scribe.dead_letter(
-            derived_id("letter", parked.id),
-            reason=reason,
-            detail=event.type,
-            source=event.source,
-            event_id=event.id,
-            event_type=event.type,
-            township=event.township,
-            value=parked.body.encode(),
-            now=now,
-        )
-        self.scribe.outcome(
-            event.source,
-            event.id,
-            event.type,
-            Fate.DEAD_LETTERED,
-            reason,
-            subject="",
-            township=event.township,
-            now=now,
-        )
+        self._unpark(parked, Fate.DEAD_LETTERED, str(why))
+        self.letters.of_parked(parked, event, why, detail, now)
 
     # --- deciding ------------------------------------------------------------------------------
 
@@ -280,14 +229,25 @@ class Fold:
         holder = self.work.cases.get(subject) or self.work.tasks.get(subject)
         return (holder.clock(key) if holder is not None else None) or due.timer.clock
 
-    def _forget_clock(self, subject: str, kind: str, key: str) -> None:
-        """A clock that rang no longer runs, whatever the decision does next."""
-        if kind == "case" and subject in self.work.cases:
-            self.work.put(_without(self.work.cases[subject], key))
-        elif kind == "task" and subject in self.work.tasks:
-            self.work.put_task(_without(self.work.tasks[subject], key))
-        elif kind == "township" and subject in self.work.townships:
-            self.work.put_township(_without(self.work.townships[subject], key))
+    def _forget_clock(self, subject: str, kind: str, key: str) -> Callable[[], None]:
+        """A clock that rang no longer runs, whatever the decision does next.
+
+        Returns what puts it back.
+        """
+        work = self.work
+        if kind == "case" and subject in work.cases:
+            case = work.cases[subject]
+            work.put(_without(case, key))
+            return lambda: work.put(case)
+        if kind == "task" and subject in work.tasks:
+            task = work.tasks[subject]
+            work.put_task(_without(task, key))
+            return lambda: work.put_task(task)
+        if kind == "township" and subject in work.townships:
+            township = work.townships[subject]
+            work.put_township(_without(township, key))
+            return lambda: work.put_township(township)
+        return lambda: None
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -348,7 +308,14 @@ class Fold:
     def _wake_one(self, parked: ParkedEvent, subject: str, now: datetime) -> bool:
         """Decide a waiting event again; returns whether it changed the case."""
         event = from_journal(parked.body)
-        decision = self._decide(event, subject, now)
+        try:
+            decision = self._decide(event, subject, now)
+        except Exception as fault:  # what waits must not spoil the event that woke it
+            log.exception("deciding %s failed", event.type)
+            self._waited_in_vain(
+                parked, event, DeadLetterReason.POISON, detail=type(fault).__name__, now=now
+            )
+            return False
         if decision.fate is Fate.PARKED:
             return False
         at = Coordinate(

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from msgspec.structs import replace
-from psycopg.errors import InterfaceError, OperationalError
+from psycopg.errors import InterfaceError, OperationalError, UniqueViolation
 
 from flows.apply import Directories, apply_batch
 from flows.batch import Batch, RawRecord, Result
@@ -21,6 +21,7 @@ from models.shard_store import (
     Positions,
     ShardState,
     attempts_left,
+    forget_attempts,
     note_attempt,
     take_shard,
 )
@@ -31,6 +32,18 @@ from partygrid.errors import Unavailable
 log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
+#: A batch that was begun: topic id, partition, first offset.
+Begun = tuple[str, int, int]
+
+#: PostgreSQL's class of limits that a single statement or row exceeds: no second try helps.
+_LIMIT_EXCEEDED = "54"
+
+
+def is_transient(fault: Exception) -> bool:
+    """Tell whether the database failed, and not the rows that were given to it."""
+    if isinstance(fault, OperationalError):
+        return not (fault.sqlstate or "").startswith(_LIMIT_EXCEEDED)
+    return isinstance(fault, InterfaceError)
 
 
 class Owner:
@@ -44,13 +57,22 @@ class Owner:
         setting: Setting,
         directories: Directories,
         clock: Clock,
+        survived: set[Begun] | None = None,
     ) -> None:
-        """Take the shard over. `notes` commits by itself and counts attempts."""
+        """Take the shard over. `notes` commits by itself and counts attempts.
+
+        `survived` are batches that this process began and lived through: only servers failed.
+        """
         self.shard, self._connection, self._notes = shard, connection, notes
         self._setting, self._directories, self._clock = setting, directories, clock
+        self._survived = set() if survived is None else survived
         with connection.transaction(), connection.cursor() as cursor:
             self.state: ShardState = take_shard(cursor, shard, setting.engine, clock.now())
+            for topic_id, partition, first in sorted(self._survived):
+                if partition == shard:
+                    forget_attempts(cursor, topic_id=topic_id, partition=shard, upto=first)
             left = attempts_left(cursor, shard)
+        self._survived.difference_update([one for one in self._survived if one[1] == shard])
         self._firsts: dict[str, int] = {}
         #: coordinates that were under way when an engine died: (topic id, first, last)
         self._suspects = [(topic_id, first, last) for topic_id, _, first, last, _ in left]
@@ -69,8 +91,11 @@ class Owner:
         at = last.at
         known = self.state.positions.get(at.topic)
         same = known is not None and known.topic_id == at.topic_id
-        first = known.first if known is not None and same else self._firsts.get(at.topic, 0)
-        return {**self.state.positions, at.topic: Position(at.topic_id, at.offset + 1, first)}
+        if known is not None and same:
+            here = known._replace(next=max(known.next, at.offset + 1))
+        else:
+            here = Position(at.topic_id, at.offset + 1, self._firsts.get(at.topic, 0))
+        return {**self.state.positions, at.topic: here}
 
     def run(self, batch: Batch) -> list[Result]:
         """Decide a batch; smaller ones where a record is under suspicion or breaks it."""
@@ -112,15 +137,26 @@ class Owner:
             return replace(batch, aside=DeadLetterReason.CRASHED)
         return batch
 
-    def _attempt(self, batch: Batch) -> list[Result]:
+    def _attempt(self, batch: Batch, *, again: bool = True) -> list[Result]:
         try:
             return [self._transaction(batch)]
-        except (OperationalError, InterfaceError) as fault:
+        except Unavailable:
             self._directories.forget()
-            raise Unavailable(f"PostgreSQL went away: {type(fault).__name__}") from fault
-        except psycopg.Error as fault:
+            raise
+        except Exception as fault:  # whatever one record does, the others and the loop go on
             self._directories.forget()
+            if is_transient(fault):
+                self._survive(batch)
+                raise Unavailable(f"PostgreSQL went away: {type(fault).__name__}") from fault
+            if again and isinstance(fault, UniqueViolation):
+                # Another shard's owner wrote the same identity at this moment; now it is known.
+                return self._attempt(batch, again=False)
             return self._halved(batch, fault)
+
+    def _survive(self, batch: Batch) -> None:
+        if batch.records:
+            at = batch.records[0].at
+            self._survived.add((at.topic_id, at.partition, at.offset))
 
     def _transaction(self, batch: Batch) -> Result:
         if batch.records:
@@ -138,12 +174,12 @@ class Owner:
         self.state = state
         return result
 
-    def _halved(self, batch: Batch, fault: psycopg.Error) -> list[Result]:
+    def _halved(self, batch: Batch, fault: Exception) -> list[Result]:
         """Find the input that cannot be stored."""
         inputs = batch.records or batch.firings
         log.warning("a batch of %s cannot be stored: %s", len(inputs), type(fault).__name__)
         if len(inputs) == 1:
-            if batch.firings or batch.aside is not None:
+            if batch.aside is not None:
                 raise fault
             return self._attempt(replace(batch, aside=DeadLetterReason.POISON))
         middle = len(inputs) // 2

@@ -1,11 +1,11 @@
-"""Writes down what was decided: the rows of journal, records, audit, outcomes, timers and letters."""
+"""Writes down what was decided: the rows of journal, records, audit, outcomes and timers."""
 
 from datetime import datetime
 
 import msgspec
 
 from events.admission import ENGINE_SOURCE
-from events.codec import to_journal
+from events.codec import ATTRIBUTE_LIMIT, to_journal
 from events.contract.envelope import Event
 from events.contract.outgoing import EventOutcome
 from events.texts import FreeText
@@ -121,6 +121,7 @@ class Scribe:
         self, at: Coordinate, fate: Fate, reason: str, source: str, event_id: str, kind: str
     ) -> None:
         """Enter the fate of a coordinate."""
+        source, event_id, kind = shown(source), shown(event_id), shown(kind)
         self.written.records.append(
             {
                 "topic_id": at.topic_id,
@@ -136,48 +137,6 @@ class Scribe:
                 "recorded_at": self.batch.recorded_at,
             }
         )
-
-    def dead_letter(
-        self,
-        letter: str,
-        *,
-        reason: str,
-        detail: str,
-        source: str,
-        event_id: str,
-        event_type: str,
-        township: str,
-        value: bytes,
-        now: datetime,
-        raw: RawRecord | None = None,
-    ) -> None:
-        """Keep what can never be applied as it is, whole."""
-        at = raw.at if raw is not None else None
-        headers = raw.headers if raw is not None else []
-        self.written.dead_letters.append(
-            {
-                "id": letter,
-                "shard": self.batch.shard,
-                "reason": reason,
-                "detail": detail,
-                "topic": at.topic if at else "",
-                "topic_id": at.topic_id if at else "",
-                "partition": at.partition if at else -1,
-                "offset": at.offset if at else -1,
-                "source": source,
-                "event_id": event_id,
-                "event_type": event_type,
-                "township": township,
-                "key": raw.key if raw is not None else None,
-                "headers": to_json([[name, text.decode("latin-1")] for name, text in headers]),
-                "value": value,
-                "at": now,
-                "replayed_as": "",
-                "replayed_by": "",
-                "replayed_at": None,
-            }
-        )
-        self.line("", event_type, Fate.DEAD_LETTERED, reason)
 
     def line(self, number: str, event: str, fate: Fate, reason: str) -> None:
         """Show an input in the shift's table."""
@@ -355,8 +314,13 @@ class Scribe:
         subject: str,
         township: str,
         now: datetime,
+        settles: bool = True,
     ) -> None:
-        """Answer an app: what became of its event."""
+        """Answer an app: what became of its event.
+
+        What does not settle an event leaves the answer standing that it had: another record
+        under its id was put aside.
+        """
         if source == ENGINE_SOURCE:
             return
         case = self.work.cases.get(subject)
@@ -370,7 +334,8 @@ class Scribe:
             version=known.version if known else -1,
         )
         if fate is not Fate.DUPLICATE:
-            self.written.outcomes[source, event_id] = {
+            rows = self.written.outcomes if settles else self.written.first_outcomes
+            rows[source, event_id] = {
                 "source": source,
                 "event_id": event_id,
                 "fate": data.fate,
@@ -398,6 +363,11 @@ def _told(event: Event, signature: str) -> Row:
         "key_id": event.key_id,
         "signature": signature,
     }
+
+
+def shown(text: str) -> str:
+    """Return what a row can hold of a hostile text: no NUL, not too long for an index."""
+    return text[:ATTRIBUTE_LIMIT].replace("\0", "?")
 
 
 def parked_id(event: Event) -> str:

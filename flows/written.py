@@ -15,6 +15,8 @@ class Written(Struct, kw_only=True):
     records: list[Row] = field(default_factory=list)
     #: by source and event id: the last word counts
     outcomes: dict[tuple[str, str], Row] = field(default_factory=dict)
+    #: the same, but only where there is no word yet
+    first_outcomes: dict[tuple[str, str], Row] = field(default_factory=dict)
     parked: list[Row] = field(default_factory=list)
     unparked: list[str] = field(default_factory=list)
     #: topic id, partition, offset, fate, reason of records whose fate changed

@@ -26,6 +26,14 @@ def derived_id(*parts: str | int) -> str:
     return str(uuid5(NAMESPACE, "|".join(str(part) for part in parts)))
 
 
+def is_id(text: str) -> bool:
+    """Could it be an id of the engine: a UUID in its canonical form?"""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
 def case_id_of(source: str, event_id: str) -> CaseId:
     """Return the id of the case that the report (source, event_id) opens."""
     return CaseId(derived_id("case", source, event_id))
