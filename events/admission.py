@@ -15,6 +15,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
+from events.assertions import NotAsserted, key_id_of, read_assertion
 from events.codec import Decoded, Undecodable
 from events.contract.envelope import Event
 from events.contract.registry import (
@@ -71,6 +72,8 @@ class Gate(Struct, frozen=True, kw_only=True):
     own_key: bytes
     #: in a time-lapse, app events may come from the conductor's simulated past
     check_time: bool = True
+    #: keys of the sign-ins whose word on persons counts, by key id
+    sign_ins: dict[str, PublicKey] = {}
 
 
 def vouch(own_key: bytes, attributes: dict[str, str], data: bytes) -> str:
@@ -103,7 +106,12 @@ def admit(
     ):
         if reason is not None:
             return _rejected(read, reason, detail, app)
-    return Admitted(event=_hashed(read, "app"), kind="external", app=app, signature=read.signature)
+    return Admitted(
+        event=_hashed(read, _asserted_by(gate, read)),
+        kind="external",
+        app=app,
+        signature=read.signature,
+    )
 
 
 _Check = tuple[DeadLetterReason | None, str]
@@ -127,10 +135,35 @@ def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rej
             return _rejected(read, reason, detail)
     own = read.event.key_id == ENGINE_KEY
     return Admitted(
-        event=_hashed(read, "system" if own else "app"),
+        event=_hashed(read, "system" if own else _asserted_by(gate, read)),
         kind="follow_up" if own and read.event.cause else "external",
         signature=read.signature,
     )
+
+
+def _asserted_by(gate: Gate, read: Decoded) -> str:
+    """Return `person` where the actor's own, genuine assertion came with the event.
+
+    One that is missing, stale or somebody else's makes it `app`: what then only a person may do
+    is told by the audit, not refused here. It counts at the time the event says it happened, so
+    that an act from a phone without signal keeps its person.
+    """
+    key = gate.sign_ins.get(key_id_of(read.assertion)) if read.assertion else None
+    if key is None:
+        return "app"
+    event = read.event
+    try:
+        asserted = read_assertion(
+            read.assertion,
+            key,
+            source=event.source,
+            event_id=event.id,
+            now=event.time,
+            skew=gate.policy.deadlines.clock_skew,
+        )
+    except NotAsserted:
+        return "app"
+    return "person" if asserted.person == event.acting.actor else "app"
 
 
 def _hashed(read: Decoded, asserted_by: str) -> Event:

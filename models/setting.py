@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from models.calendar import WorkCalendar
 from models.hashing import SHA256
+from models.keys import PublicKey
 from models.office import Office
 from models.policy.schema import Policy
 
@@ -57,6 +58,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     #: secret behind the commitments to words
     text_key: bytes
     engine: str = "engine"
+    #: keys of the sign-ins whose word on persons counts, by key id
+    sign_ins: dict[str, PublicKey] = {}
     algorithm: str = SHA256
     #: a conductor releases the instants
     time_lapse: bool = False

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
-from models.keys import write_secret
+from models.keys import PublicKey, write_secret
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.schema import Policy
 from models.setting import Setting, Shelf
@@ -143,4 +143,11 @@ def setting_of(
         text_key=installation_key(folder, "text.key"),
         engine=engine,
         time_lapse=time_lapse,
+        sign_ins=sign_in_keys(folder),
     )
+
+
+def sign_in_keys(folder: Path) -> dict[str, PublicKey]:
+    """Return the public keys of the sign-ins that may vouch for persons: `sign-ins/*.pem`."""
+    keys = (PublicKey.from_pem(path.read_text()) for path in (folder / "sign-ins").glob("*.pem"))
+    return {key.key_id: key for key in keys}
