@@ -1,5 +1,6 @@
 """Reaching the broker: client settings, topics and their ids."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -40,24 +41,31 @@ class Broker:
         """Connect at the first question."""
         self._client, self._partitions, self._replication = client, partitions, replication
         self._admin: KafkaAdminClient | None = None
+        # The engine's loop and its relay ask from two threads.
+        self._one_at_a_time = threading.Lock()
 
     def ensure(self, topics: Iterable[str]) -> None:
         """Create the topics that are missing. Raises `Unavailable`."""
         try:
-            admin = self._connected()
-            missing = sorted(set(topics) - set(admin.list_topics()))
-            if missing:
-                admin.create_topics([self._new(name) for name in missing])
+            with self._one_at_a_time:
+                self._create_missing(set(topics))
         except TopicAlreadyExistsError:
             return
         except KafkaError as fault:
             self.close()
             raise Unavailable(f"the broker does not answer: {fault}") from fault
 
+    def _create_missing(self, topics: set[str]) -> None:
+        admin = self._connected()
+        missing = sorted(topics - set(admin.list_topics()))
+        if missing:
+            admin.create_topics([self._new(name) for name in missing])
+
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
         """Return topic → id: another id under the same name means the broker lost its log."""
         try:
-            found = self._connected().describe_topics(list(topics))
+            with self._one_at_a_time:
+                found = self._connected().describe_topics(list(topics))
         except KafkaError as fault:
             self.close()
             raise Unavailable(f"the broker does not answer: {fault}") from fault

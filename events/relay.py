@@ -5,7 +5,8 @@ and whoever reads it knows it by its id.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +31,12 @@ log = logging.getLogger(__name__)
 #: What no second try can mend.
 FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
 
+#: Where a transaction that wrote outbox rows says so.
+CHANNEL = "partygrid_outbox"
+#: Seconds after which the outbox is looked at without having heard anything.
+_LOOK_AGAIN = 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
 _UNPUBLISHED = """
 SELECT id, topic, key, headers, value, partition, instant, source, event_id FROM outbox
 WHERE shard = %s AND published_at IS NULL ORDER BY id LIMIT %s
@@ -41,7 +48,7 @@ class Relay:
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        connect: Callable[[], psycopg.Connection[Any]],
         client: Mapping[str, Any],
         broker: Broker,
         *,
@@ -50,12 +57,15 @@ class Relay:
         batch: int = 1000,
     ) -> None:
         """Use its own connection: publishing never shares a transaction with deciding."""
-        self._connection, self._broker = connection, broker
+        self._connect, self._broker = connect, broker
+        self._connection = connect()
         self._partitions, self._clock, self._batch = partitions, clock, batch
         self._known: set[str] = set(INBOUND_TOPICS)
+        self._listening = False
         try:
             self._producer = KafkaProducer(
                 **client,
+                allow_auto_create_topics=False,  # `Broker.ensure` knows how many partitions
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=0,
@@ -167,9 +177,37 @@ class Relay:
         )
         self._mark([number])
 
+    def run(self, shards: Callable[[], Iterable[int]], stop: threading.Event) -> None:
+        """Publish for these shards until `stop` is set; woken by NOTIFY, polling is the truth."""
+        pause = _FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                self._listen()
+                self.publish_all(shards())
+                self._await_news()
+                pause = _FIRST_PAUSE
+            except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError) as fault:
+                log.warning("the relay waits %.1f s: %s", pause, fault)
+                stop.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _listen(self) -> None:
+        """Have a connection that hears of new rows."""
+        if self._connection.closed or self._connection.broken:
+            self._connection, self._listening = self._connect(), False
+        if not self._listening:
+            self._connection.execute(f"LISTEN {CHANNEL}")
+            self._connection.commit()
+            self._listening = True
+
+    def _await_news(self) -> None:
+        for _ in self._connection.notifies(timeout=_LOOK_AGAIN, stop_after=1):
+            pass
+
     def close(self) -> None:
         """Stop publishing."""
         self._producer.close(timeout=5)
+        self._connection.close()
 
 
 def send_again(connection: psycopg.Connection[Any], shard: int) -> int:

@@ -1,6 +1,6 @@
 """From settings to what speaks with the outside: broker, relay, channels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -51,12 +51,13 @@ def consumer_of(settings: Settings) -> ShardConsumer:
 
 
 def relay_of(
-    settings: Settings, connection: psycopg.Connection[Any], broker: Broker, clock: Clock
+    settings: Settings,
+    connect: Callable[[], psycopg.Connection[Any]],
+    broker: Broker,
+    clock: Clock,
 ) -> Relay:
     """Return the publisher of the outbox. Raises `Unavailable`."""
-    return Relay(
-        connection, client_of(settings), broker, partitions=settings.partitions, clock=clock
-    )
+    return Relay(connect, client_of(settings), broker, partitions=settings.partitions, clock=clock)
 
 
 @contextmanager

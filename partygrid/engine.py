@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
 
+#: How often the topics' ids are looked at.
+LOOK_AT_TOPICS = timedelta(seconds=2)
 #: How many due timers are looked at in one go.
 TIMERS_AT_ONCE = 500
 #: In a time-lapse every timer of an instant must be known to find the lowest wave.
@@ -79,11 +81,25 @@ class Engine:
         self._notes.execute("SET synchronous_commit = off")
         self._directories = Directories()
         self.held: dict[int, Held] = {}
+        self._topics_seen = clock.now()
 
     # --- the loop ------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
         """Go on until `stop` is set. Servers that are away are waited for, with backoff."""
+        if self.setting.time_lapse:
+            self._loop(stop)
+            return
+        publishing = threading.Thread(
+            target=self._relay.run, args=(lambda: tuple(self.held), stop), name="relay"
+        )
+        publishing.start()
+        try:
+            self._loop(stop)
+        finally:
+            publishing.join(timeout=10)
+
+    def _loop(self, stop: threading.Event) -> None:
         pause = 0.1
         while not stop.is_set():
             try:
@@ -104,6 +120,7 @@ class Engine:
 
     def step(self) -> bool:
         """Take up once what the wall clock brought."""
+        self._look_at_topics()
         self._poll(self._wait_ms)
         for held in list(self.held.values()):
             self._work_off(held)
@@ -125,6 +142,18 @@ class Engine:
                 came = True
         return came
 
+    def _look_at_topics(self) -> None:
+        """Notice a broker that came back without its log: the topics have other ids."""
+        now = self._clock.now()
+        if not self.held or now < self._topics_seen + LOOK_AT_TOPICS:
+            return
+        self._topics_seen = now
+        self._broker.ensure(INBOUND_TOPICS)
+        topic_ids = self._broker.topic_ids(INBOUND_TOPICS)
+        if any(held.reading.topic_ids != topic_ids for held in self.held.values()):
+            log.warning("the broker lost its log: every shard is taken over anew")
+            self._let_go_all()
+
     def _follow_assignment(self) -> None:
         assigned = self._consumer.shards()
         for shard in self.held.keys() - assigned:
@@ -135,6 +164,7 @@ class Engine:
 
     def _take_over(self, shard: int) -> None:
         """Become the owner and read on where the last owner's database transaction ended."""
+        self._broker.ensure(INBOUND_TOPICS)
         topic_ids = self._broker.topic_ids(INBOUND_TOPICS)
         owner = Owner(
             shard, self._connection, self._notes, self.setting, self._directories, self._clock

@@ -73,7 +73,7 @@ class Rig:
         """Build one more engine of this installation."""
         broker = Broker(self.client, partitions=self.partitions, replication=1)
         relay = Relay(
-            bootstrap.connect(self.url),
+            lambda: bootstrap.connect(self.url),
             self.client,
             broker,
             partitions=self.partitions,

@@ -48,7 +48,7 @@ def build_engine(
         connect=connect,
         consumer=consumer_of(settings),
         broker=broker,
-        relay=relay_of(settings, connect(), broker, clock),
+        relay=relay_of(settings, connect, broker, clock),
         runner=runner or runner_of(settings, name),
         clock=clock,
         batch_max=settings.batch_max,
