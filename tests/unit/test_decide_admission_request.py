@@ -6,9 +6,11 @@ import pytest
 
 from events.contract.envelope import Acting
 from events.contract.tasks import Funding, TaskRequested
+from flows.decide.admission_list import asks_as
 from flows.decide.admission_list import findings as found
 from models.case import ClockKind, TaskState, task_id_of
 from models.directory import Org
+from models.policy.categories import parse_owner
 from models.policy.people import OrgKind, Role
 from models.values import Fate
 from notifications.notice import NoticeKind, RoleAt
@@ -219,6 +221,25 @@ def test_who_the_list_means(
     )
     rules = Desk().policy.admission
     assert found(rules, asked(item=item, forms=0), asker) == findings
+
+
+@pytest.mark.parametrize(
+    ("kind", "department", "owner", "asks"),
+    [
+        pytest.param(OrgKind.TOWNSHIP, "", "township", True, id="the township itself"),
+        pytest.param(OrgKind.TOWNSHIP_ORGAN, "justice", "township", True, id="one of its organs"),
+        pytest.param(OrgKind.TOWNSHIP_ORGAN, "justice", "township:justice", True, id="that organ"),
+        pytest.param(OrgKind.TOWNSHIP_ORGAN, "police", "township:justice", False, id="another"),
+        pytest.param(OrgKind.TOWNSHIP, "", "township:justice", False, id="not the organ named"),
+        pytest.param(OrgKind.DEPARTMENT, "water", "township", False, id="a department"),
+        pytest.param(OrgKind.DEPARTMENT, "water", "county", False, id="a department is no county"),
+    ],
+)
+def test_whom_an_owner_names(kind: OrgKind, department: str, owner: str, *, asks: bool) -> None:
+    asker = Org(
+        id="o", kind=kind, name="o", code=COUNTY, department=department, valid_from=world.SINCE
+    )
+    assert asks_as(asker, parse_owner(owner)) is asks
 
 
 def test_listed_it_is_admitted_by_the_engine_with_the_rules_name() -> None:

@@ -340,6 +340,8 @@ def test_too_few_are_called_again_and_then_it_goes_back_to_the_secretary() -> No
     assert talk.reasons == ["quorum_missed"]
     assert str(talk.case.state) == "CONSULTING"
     assert (talk.talk.recalls, talk.talk.meets_at, talk.talk.roll) == (1, None, ())
+    told = [n.recipient for n in talk.last.notices if n.kind is NoticeKind.CONSULTATION_REQUESTED]
+    assert told == [RoleAt(role=Role.VILLAGE_SECRETARY, org=VILLAGE)]  # type: ignore[arg-type]
     assert talk.clock(ClockKind.CONVENE) is not None
     talk.convened(8).counted(8, 3, 3)
     talk.done(said(Outcome.QUORUM_MISSED))

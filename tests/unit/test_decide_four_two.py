@@ -405,6 +405,16 @@ def test_who_may_resolve(category: str, collective: bool, body: str, reason: str
     assert talk.say(resolved(30, 30, 30, given=given_at, body=body)).reason == reason
 
 
+def test_what_is_not_reserved_is_never_resolved_by_a_weaker_body_than_its_own() -> None:
+    policy = changed({"categories": {"items": {RULES: {"reserved": None}}}})
+    talk = four_two(Stage.RESOLVE, category=RULES, body="villagers", policy=policy)
+    given_at = talk.now
+    talk.now += 11 * DAY
+    weaker = resolved(30, 30, 30, given=given_at, body="representatives")
+    assert talk.refused(weaker) == "body_may_not_decide"
+    talk.done(resolved(30, 30, 30, given=given_at, body="villagers"))
+
+
 def test_another_body_may_be_convened_to_resolve() -> None:
     talk = four_two(Stage.RESOLVE)
     talk.convened(30, acting=DIRECTOR, days=10, body="villagers")
