@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from events.contract.envelope import Event
+from events.contract.envelope import Acting, Event
 from events.contract.reports import HistoryRecorded
 from flows.decide.draft import Draft, Refusal
 from flows.decide.fitting import event_of
 from flows.decide.intake_filing import known_grid, may_not
+from flows.decide.rights import Reach, why_not
 from flows.decide.route import handles
 from models.policy.actions import Action
 from models.values import CaseState, history_case_id
@@ -17,14 +18,15 @@ def record_history(sheet: Draft, data: HistoryRecorded) -> Refusal | None:
     """历史记录. When a row of another system's log is imported.
 
     No guards, no deadlines, no notices; the audit keeps who is said to have done what, when. Rows
-    may come in any order and after the last one.
+    may come in any order and after the last one. Who acts is the importer, or the one who did it,
+    recorded by the importer.
     """
     event = event_of(sheet)
     if sheet.case.version and sheet.case.state is not CaseState.HISTORY:
         return Refusal("not_a_history_case")
     if refusal := known_grid(sheet, data.grid):
         return refusal
-    if refusal := may_not(sheet, Action.REPORT_RECORD_HISTORY, data.grid):
+    if refusal := _may_not_record(sheet, event, data):
         return refusal
     before = sheet.case.state
     _keep(sheet, event, data)
@@ -35,6 +37,30 @@ def record_history(sheet: Draft, data: HistoryRecorded) -> Refusal | None:
         detail=_row(event, data),
     )
     return None
+
+
+def _may_not_record(sheet: Draft, event: Event, data: HistoryRecorded) -> Refusal | None:
+    """Return why the row cannot be recorded by whoever does.
+
+    The importer needs the right now; who is said to have acted must have held the role then.
+    """
+    acting, directory = event.acting, sheet.facts.directory
+    if not acting.recorded_by:
+        return may_not(sheet, Action.REPORT_RECORD_HISTORY, data.grid)
+    if not directory.holds(acting.actor, acting.role, acting.org, event.time):
+        return Refusal("role_not_held", {"role": acting.role})
+    for held in directory.roles_of(acting.recorded_by, sheet.now):
+        importer = Acting(actor=acting.recorded_by, role=held.role, org=held.org)
+        if not why_not(
+            importer,
+            Action.REPORT_RECORD_HISTORY,
+            Reach(code=data.grid),
+            directory=directory,
+            policy=sheet.policy,
+            on=sheet.now,
+        ):
+            return None
+    return Refusal("role_may_not", {"role": acting.role})
 
 
 def _keep(sheet: Draft, event: Event, data: HistoryRecorded) -> None:
@@ -58,11 +84,13 @@ def _keep(sheet: Draft, event: Event, data: HistoryRecorded) -> None:
 
 
 def _row(event: Event, data: HistoryRecorded) -> dict[str, str | int | bool | None]:
-    """Return the row as the audit keeps it. Who acted is the importer; who did it stands here."""
+    """Return the row as the audit keeps it. Where the importer acts, who did it stands here."""
+    acting = event.acting
+    by = acting.on_behalf_of or (acting.actor if acting.recorded_by else data.responsible)
     return {
         "activity": data.activity,
         "instance": data.instance,
-        "done_by": event.acting.on_behalf_of or data.responsible,
+        "done_by": by,
         "responsible": data.responsible,
         "department": data.department,
         "group": data.group,
