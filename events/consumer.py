@@ -47,6 +47,8 @@ class ShardConsumer:
             self._consumer = KafkaConsumer(
                 **client,
                 group_id=group,
+                # A topic that the client makes by asking has the broker's number of partitions.
+                allow_auto_create_topics=False,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 session_timeout_ms=6000,

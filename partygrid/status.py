@@ -175,9 +175,9 @@ def end_offsets(settings: Settings, shards: list[int]) -> dict[int, dict[str, in
     partitions = [TopicPartition(topic, shard) for topic in INBOUND_TOPICS for shard in shards]
     consumer = None
     try:
-        consumer = KafkaConsumer(**client_of(settings))
+        consumer = KafkaConsumer(**client_of(settings), allow_auto_create_topics=False)
         found = consumer.end_offsets(partitions)
-    except KafkaError:
+    except (KafkaError, KeyError):  # a topic or a partition of it is missing
         return None
     finally:
         if consumer is not None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from models.values import SETTLED_STATES, CaseState
 from partygrid.status import ShardLine, Standing, Waiting
@@ -32,7 +33,7 @@ def ago(moment: datetime | None, now: datetime) -> str:
 
 
 def _table(*columns: str, title: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="", expand=False)
+    table = Table(title=Text(title, no_wrap=True), title_justify="left", header_style="")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     return table

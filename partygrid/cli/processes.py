@@ -38,13 +38,18 @@ def http(name: Name = "http") -> None:
 
 
 @app.command()
-def office(name: Name = "") -> None:
+def office(
+    name: Name = "",
+    topics_anew: Annotated[
+        bool, typer.Option("--topics-anew", help="Only with the broker that comes along.")
+    ] = False,
+) -> None:
     """Run the office: sends notices, seals the audit, sends digests that no schedule has sent."""
     from partygrid.processes.office import run_office
     from partygrid.processes.pulse import own_name
 
     name = name or own_name()
-    run_office(_settled(name), name=name)
+    run_office(_settled(name), name=name, topics_anew=topics_anew)
 
 
 @app.command()

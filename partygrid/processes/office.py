@@ -15,18 +15,18 @@ from threading import Event
 
 import psycopg
 
-from events.broker import OWN_TOPICS
 from flows.digest_issues import present_moment, send_due
 from flows.sealing import Sealer
 from models.policy.schema import Policy
 from models.seal_file import SealFile
 from partygrid import bootstrap
-from partygrid.adapters import broker_of, pool_of, sender_of
+from partygrid.adapters import pool_of, sender_of
 from partygrid.clock import WallClock
 from partygrid.embedded.supervisor import stop_asked
 from partygrid.errors import PartygridError
 from partygrid.keyring import Keyring
 from partygrid.processes.pulse import Pulse, beat_file
+from partygrid.processes.topics import TopicKeeper
 from partygrid.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ SEAL_EVERY = timedelta(minutes=1)
 #: How long a scheduled run has to send a digest before the office does.
 GRACE = timedelta(minutes=2)
 _LOOK_FOR_DIGESTS = timedelta(seconds=20)
-_LOOK_FOR_TOPICS = timedelta(seconds=5)
+_LOOK_FOR_TOPICS = timedelta(seconds=1)
 #: The sender is woken by the database; so often it looks unasked.
 _LOOK_FOR_NOTICES = timedelta(seconds=10)
 _CLOCK = WallClock()
@@ -46,14 +46,17 @@ def seal_file(settings: Settings) -> SealFile:
     return SealFile(settings.home / "seals.jsonl")
 
 
-def run_office(settings: Settings, *, name: str) -> None:
-    """Do the office's work until this process is asked to end. Raises what ended a thread."""
+def run_office(settings: Settings, *, name: str, topics_anew: bool = False) -> None:
+    """Do the office's work until this process is asked to end. Raises what ended a thread.
+
+    `topics_anew` is for the broker that comes along, see `partygrid.processes.topics`.
+    """
     policy = bootstrap.policy_of(settings)
     duties: Mapping[str, Callable[[Event], None]] = {
         "notices": partial(_send_notices, settings, policy),
         "seals": partial(_seal, settings),
         "digests": partial(_send_digests, settings, policy),
-        "topics": partial(_keep_topics, settings),
+        "topics": partial(_keep_topics, settings, topics_anew),
     }
     with stop_asked() as asked, ThreadPoolExecutor(len(duties)) as threads:
         pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
@@ -69,7 +72,7 @@ def run_office(settings: Settings, *, name: str) -> None:
 def _watch(working: Mapping[Future[None], str], pulse: Pulse) -> None:
     while not pulse.is_set():
         ended, _ = wait(working, timeout=1, return_when=FIRST_COMPLETED)
-        for future in ended:
+        for future in () if pulse.is_set() else ended:
             log.error("the office's work on %s ended", working[future])
             future.result()
             return
@@ -124,7 +127,7 @@ def _send_digests(settings: Settings, policy: Policy, stop: Event) -> None:
     every(stop, _LOOK_FOR_DIGESTS, send, "digests")
 
 
-def _keep_topics(settings: Settings, stop: Event) -> None:
+def _keep_topics(settings: Settings, anew: bool, stop: Event) -> None:
     """Make topics again where the broker lost them, as one in memory does when it restarts."""
-    with closing(broker_of(settings)) as broker:
-        every(stop, _LOOK_FOR_TOPICS, partial(broker.ensure, OWN_TOPICS), "topics")
+    with closing(TopicKeeper(settings, anew=anew)) as keeper:
+        every(stop, _LOOK_FOR_TOPICS, keeper.look, "topics")

@@ -62,8 +62,10 @@ def planned(settings: Settings, *, prefect: bool = True) -> Plan:
 
 def _ours(settings: Settings, servers: tuple[Child, ...], *, prefect: bool) -> tuple[Child, ...]:
     engines = settings.engines or os.cpu_count() or 1
+    commands: dict[str, tuple[str, ...]]
     commands = {f"engine-{number}": ("engine",) for number in range(1, engines + 1)}
-    commands["office"] = ("office",)
+    brings_broker = any(server.name == "kafka" for server in servers)
+    commands["office"] = ("office", "--topics-anew") if brings_broker else ("office",)
     commands["http"] = ("http",)
     if prefect:
         commands["digests"] = ("digests",)
