@@ -4,6 +4,7 @@ A row is marked only after the broker acknowledged it, so a crash in between pub
 and whoever reads it knows it by its id.
 """
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -38,8 +39,8 @@ _LOOK_AGAIN = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 _UNPUBLISHED = """
-SELECT id, topic, key, headers, value, partition, instant, source, event_id FROM outbox
-WHERE shard = %s AND published_at IS NULL ORDER BY id LIMIT %s
+SELECT id, topic, key, headers, value, partition, instant, source, event_id, shard FROM outbox
+WHERE shard = ANY(%s) AND published_at IS NULL ORDER BY shard, id LIMIT %s
 """
 
 
@@ -61,6 +62,8 @@ class Relay:
         self._connection = connect()
         self._partitions, self._clock, self._batch = partitions, clock, batch
         self._known: set[str] = set(INBOUND_TOPICS)
+        #: partition → inbound topic → offset behind the last record this relay wrote
+        self.reached: dict[int, dict[str, int]] = {}
         self._listening = False
         try:
             self._producer = KafkaProducer(
@@ -78,27 +81,31 @@ class Relay:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
 
     def publish_all(self, shards: Iterable[int]) -> int:
-        """Publish what waits in these shards' outboxes; returns how many rows."""
-        waiting = self._connection.execute(
-            "SELECT DISTINCT shard FROM outbox WHERE published_at IS NULL AND shard = ANY(%s)"
-            " ORDER BY shard",
-            (list(shards),),
-        ).fetchall()
-        self._connection.commit()
-        return sum(self.publish(shard) for (shard,) in waiting)
+        """Publish what waits in these shards' outboxes; returns how many rows.
 
-    def publish(self, shard: int) -> int:
-        """Publish what waits in a shard's outbox; returns how many rows. Raises `Unavailable`."""
-        total = 0
+        Raises `Unavailable`.
+        """
+        self._reconnect()
+        wanted, total = list(shards), 0
         while True:
-            rows = self._connection.execute(_UNPUBLISHED, (shard, self._batch)).fetchall()
-            if not rows:
+            rows = self._connection.execute(_UNPUBLISHED, (wanted, self._batch)).fetchall()
+            if rows:
+                self._send(rows)
+            else:
                 self._connection.commit()
-                return total
-            self._send(shard, rows)
             total += len(rows)
+            if len(rows) < self._batch:
+                return total
 
-    def _send(self, shard: int, rows: list[tuple[Any, ...]]) -> None:
+    def _send(self, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            self._try_to_send(rows)
+        except Unavailable:
+            # A broker that comes back may have lost its topics.
+            self._known.clear()
+            raise
+
+    def _try_to_send(self, rows: list[tuple[Any, ...]]) -> None:
         new = {row[1] for row in rows} - self._known
         if new:
             self._broker.ensure(new)
@@ -114,15 +121,20 @@ class Relay:
             refusal = future if isinstance(future, KafkaError) else future.exception
             if refusal is None:
                 published.append(row[0])
+                self._note_end(future.value)
             elif isinstance(refusal, FOR_GOOD):
-                self._give_up(shard, row, refusal)
+                self._give_up(row, refusal)
             else:
                 self._mark(published)
                 raise Unavailable(f"the broker did not take a record: {refusal}") from refusal
         self._mark(published)
 
+    def _note_end(self, written: Any) -> None:
+        if written.topic in INBOUND_TOPICS:
+            self.reached.setdefault(written.partition, {})[written.topic] = written.offset + 1
+
     def _hand_over(self, row: tuple[Any, ...]) -> Any:
-        _, topic, key, headers, value, partition, instant, _, _ = row
+        _, topic, key, headers, value, partition, instant, *_ = row
         try:
             return self._producer.send(
                 topic,
@@ -153,15 +165,15 @@ class Relay:
         )
         self._connection.commit()
 
-    def _give_up(self, shard: int, row: tuple[Any, ...], fault: Exception) -> None:
+    def _give_up(self, row: tuple[Any, ...], fault: Exception) -> None:
         """Dead-letter a row the broker refuses for good; the others go on."""
-        number, topic, _, _, value, _, _, source, event_id = row
+        number, topic, key, headers, value, _, _, source, event_id, shard = row
         log.warning("outbox row %s is refused for good: %s", number, type(fault).__name__)
         self._connection.execute(
             "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
-            ' "offset", source, event_id, event_type, township, headers, value, at,'
+            ' "offset", source, event_id, event_type, township, key, headers, value, at,'
             " replayed_as, replayed_by)"
-            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', '', '[]', %s, %s, '', '')"
+            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', %s, %s, %s, %s, %s, '', '')"
             " ON CONFLICT DO NOTHING",
             (
                 derived_id("unpublishable", shard, number),
@@ -171,6 +183,9 @@ class Relay:
                 topic,
                 source,
                 event_id,
+                key,
+                key.encode(),
+                json.dumps(headers),
                 value,
                 self._clock.now(),
             ),
@@ -191,10 +206,13 @@ class Relay:
                 stop.wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _listen(self) -> None:
-        """Have a connection that hears of new rows."""
+    def _reconnect(self) -> None:
         if self._connection.closed or self._connection.broken:
             self._connection, self._listening = self._connect(), False
+
+    def _listen(self) -> None:
+        """Have a connection that hears of new rows."""
+        self._reconnect()
         if not self._listening:
             self._connection.execute(f"LISTEN {CHANNEL}")
             self._connection.commit()

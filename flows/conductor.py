@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -21,6 +22,20 @@ from models.ledger_store import next_due
 from partygrid.errors import Unavailable
 
 Connection = psycopg.Connection[Any]
+
+
+#: Partition → topic → offset behind the last record written there.
+Reached = dict[int, dict[str, int]]
+#: On these the database tells that an instant is released, and that a shard has finished one.
+INSTANT_CHANNEL, DRAINED_CHANNEL = "partygrid_instant", "partygrid_drained"
+#: Seconds between two looks whether an instant is drained, where nobody tells.
+_LOOK_AGAIN = 0.02
+
+_RELEASE = """
+INSERT INTO conductor (id, instant, handed_over, reached) VALUES (1, %s, false, %s)
+ON CONFLICT (id) DO UPDATE
+SET instant = excluded.instant, handed_over = false, reached = excluded.reached
+"""
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -53,6 +68,8 @@ class Conductor:
         """`while_waiting` is called again and again until an instant is drained."""
         self._connection, self._partitions = connection, partitions
         self._patience, self._while_waiting = patience, while_waiting
+        connection.execute(f"LISTEN {DRAINED_CHANNEL}")
+        connection.commit()
         try:
             self._producer = KafkaProducer(
                 **client,
@@ -69,8 +86,16 @@ class Conductor:
 
         Raises `Stalled` where that takes longer than the patience.
         """
+        reached = self._write(instant, records)
+        self._connection.execute(_RELEASE, (instant, msgspec.json.encode(reached).decode()))
+        self._connection.execute("SELECT pg_notify(%s, '')", (INSTANT_CHANNEL,))
+        self._connection.commit()
+        self._wait(instant)
+
+    def _write(self, instant: datetime, records: Iterable[Outbound]) -> Reached:
+        """Write records and return how far their partitions reach."""
         stamp = int(instant.astimezone(UTC).timestamp() * 1000)
-        for record in records:
+        sent = [
             self._producer.send(
                 record.topic,
                 key=record.key.encode(),
@@ -79,14 +104,15 @@ class Conductor:
                 partition=self._partition(record),
                 timestamp_ms=stamp,
             )
-        self._producer.flush(timeout=30)
-        self._connection.execute(
-            "INSERT INTO conductor (id, instant, handed_over) VALUES (1, %s, false)"
-            " ON CONFLICT (id) DO UPDATE SET instant = excluded.instant, handed_over = false",
-            (instant,),
-        )
-        self._connection.commit()
-        self._wait(instant)
+            for record in records
+        ]
+        if sent:
+            self._producer.flush(timeout=30)
+        reached: Reached = {}
+        for future in sent:
+            written = future.get(timeout=1)
+            reached.setdefault(written.partition, {})[written.topic] = written.offset + 1
+        return reached
 
     def next_due(self) -> datetime | None:
         """Return when the next timer of the installation is due."""
@@ -109,6 +135,7 @@ class Conductor:
     def close(self) -> None:
         """Stop producing."""
         self._producer.close(timeout=5)
+        self._connection.close()
 
     def _partition(self, record: Outbound) -> int:
         if record.partition >= 0:
@@ -117,14 +144,16 @@ class Conductor:
 
     def _wait(self, instant: datetime) -> None:
         deadline = time.monotonic() + self._patience.total_seconds()
-        while True:
-            row = self._connection.execute(
-                "SELECT count(*) FROM shards WHERE drained_at IS DISTINCT FROM %s", (instant,)
-            ).fetchone()
-            self._connection.commit()
-            if row is not None and row[0] == 0:
-                return
+        while not self._drained(instant):
             if time.monotonic() > deadline:
                 raise Stalled(instant=instant.isoformat())
             self._while_waiting()
-            time.sleep(0.001)
+            for _ in self._connection.notifies(timeout=_LOOK_AGAIN, stop_after=1):
+                break
+
+    def _drained(self, instant: datetime) -> bool:
+        row = self._connection.execute(
+            "SELECT count(*) FROM shards WHERE drained_at IS DISTINCT FROM %s", (instant,)
+        ).fetchone()
+        self._connection.commit()
+        return row is not None and row[0] == 0

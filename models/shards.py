@@ -227,6 +227,8 @@ class Conductor(Table, table=True):
     instant: datetime = moment()
     #: the time-lapse was handed to the wall clock
     handed_over: bool = False
+    #: partition → topic → offset behind the last record written for the instant
+    reached: Any = json("{}")
 
 
 class Installation(Table, table=True):

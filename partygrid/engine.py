@@ -6,10 +6,11 @@ shards' inputs are taken up, in wall-clock time and in time-lapse.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 
 import flows.decide.all  # noqa: F401  (every step's handlers are registered on import)
@@ -18,9 +19,10 @@ from events.consumer import ShardConsumer
 from events.contract.registry import INBOUND_TOPICS
 from events.relay import Relay, send_again
 from flows.apply import Directories
-from flows.batch import Batch, DueFiring
-from flows.lapse import firing_batches, next_wave, record_batches, wave_of_timer
-from flows.owner import Owner
+from flows.batch import Batch, DueFiring, RawRecord
+from flows.conductor import DRAINED_CHANNEL, INSTANT_CHANNEL, Reached
+from flows.lapse import Inputs, firing_batches, record_batches, wave_of_timer
+from flows.owner import Begun, Owner
 from flows.reading import Reading
 from flows.runner import Runner
 from models import ledger_store
@@ -40,6 +42,10 @@ LOOK_AT_TOPICS = timedelta(seconds=2)
 TIMERS_AT_ONCE = 500
 #: In a time-lapse every timer of an instant must be known to find the lowest wave.
 LAPSE_TIMERS = 1_000_000
+#: Seconds that a time-lapse's engine waits for the next instant before it looks at the broker.
+LAPSE_IDLE = 0.05
+
+_reached = msgspec.json.Decoder(Reached)
 
 
 class Held:
@@ -51,6 +57,13 @@ class Held:
         self.next_due: datetime | None = None
         #: last instant of a time-lapse it has finished
         self.drained_at: datetime | None = None
+        #: time-lapse: by topic, behind which record everything is written; empty: ask the broker
+        self.ends: dict[str, int] = {}
+
+    def expect(self, ends: Mapping[str, int]) -> None:
+        """Know of records that are written and must be read."""
+        for topic, end in ends.items():
+            self.ends[topic] = max(end, self.ends.get(topic, 0))
 
 
 class Engine:
@@ -76,10 +89,9 @@ class Engine:
         self._batch_max = batch_max
         self._wait_ms = int(poll_wait / timedelta(milliseconds=1))
         self._connection = connect()
-        self._notes = connect()
-        self._notes.autocommit = True
-        self._notes.execute("SET synchronous_commit = off")
+        self._notes = self._noting()
         self._directories = Directories()
+        self._survived: set[Begun] = set()
         self.held: dict[int, Held] = {}
         self._topics_seen = clock.now()
 
@@ -116,7 +128,7 @@ class Engine:
                 self._recover()
                 busy = True
             if not busy and self.setting.time_lapse:
-                stop.wait(0.002)
+                self._await_instant()
 
     def step(self) -> bool:
         """Take up once what the wall clock brought."""
@@ -167,7 +179,13 @@ class Engine:
         self._broker.ensure(INBOUND_TOPICS)
         topic_ids = self._broker.topic_ids(INBOUND_TOPICS)
         owner = Owner(
-            shard, self._connection, self._notes, self.setting, self._directories, self._clock
+            shard,
+            self._connection,
+            self._notes,
+            self.setting,
+            self._directories,
+            self._clock,
+            self._survived,
         )
         reading = Reading(topic_ids)
         begins = self._consumer.begins(shard)
@@ -200,8 +218,16 @@ class Engine:
         if self._connection.closed or self._connection.broken:
             self._connection = self._connect()
         if self._notes.closed or self._notes.broken:
-            self._notes = self._connect()
-            self._notes.autocommit = True
+            self._notes = self._noting()
+
+    def _noting(self) -> Connection:
+        """Open the connection that commits by itself; in a time-lapse it hears the conductor."""
+        connection = self._connect()
+        connection.autocommit = True
+        connection.execute("SET synchronous_commit = off")
+        if self.setting.time_lapse:
+            connection.execute(f"LISTEN {INSTANT_CHANNEL}")
+        return connection
 
     # --- wall clock ----------------------------------------------------------------------------
 
@@ -267,8 +293,11 @@ class Engine:
     # --- time-lapse ----------------------------------------------------------------------------
 
     def lapse_step(self) -> bool:
-        """Work on the instant the conductor released; returns whether there was anything to do."""
-        instant = self._instant()
+        """Work on the instant the conductor released; returns whether there was anything to do.
+
+        All shards are at the same wave, so this one engine must own all of them.
+        """
+        instant, reached = self._released()
         if instant is None:
             self._poll(1)
             return False
@@ -277,20 +306,34 @@ class Engine:
             self._poll(0)
             return False
         self._relay.publish_all(undrained)
-        self._read_to_end(undrained)
+        self._read_to_end(undrained, reached)
         due = self._due_by_shard(undrained, instant)
-        finished = [
-            held
+        inputs = {
+            shard: Inputs(held.reading.all(), due[shard], instant)
             for shard, held in undrained.items()
-            if self.held.get(shard) is held and not self._one_wave(held, due[shard], instant)
-        ]
-        self._drained(finished, instant)
+        }
+        waves = [one.lowest for one in inputs.values()]
+        wave = min((one for one in waves if one is not None), default=None)
+        if wave is None:
+            self._drained(list(undrained.values()), instant)
+            return True
+        for shard, held in sorted(undrained.items()):
+            if self.held.get(shard) is held:
+                self._one_wave(held, *inputs[shard].of(wave), instant)
         return True
 
-    def _read_to_end(self, wanted: dict[int, Held]) -> None:
-        ends = self._consumer.ends(wanted)
+    def _read_to_end(self, wanted: dict[int, Held], reached: Reached) -> None:
+        """Read what the conductor and this engine have written.
+
+        Both know the ends themselves, and nobody else writes in a time-lapse; so the broker is
+        asked only where a shard was just taken over.
+        """
+        new = [shard for shard, held in wanted.items() if not held.ends]
+        for ends in (self._consumer.ends(new) if new else {}, reached, self._relay.reached):
+            for shard, held in wanted.items():
+                held.expect(ends.get(shard, {}))
         while any(
-            held.reading.is_behind(ends[shard])
+            held.reading.is_behind(held.ends)
             for shard, held in wanted.items()
             if self.held.get(shard) is held
         ):
@@ -306,12 +349,14 @@ class Engine:
             found[timer.shard].append(timer)
         return found
 
-    def _one_wave(self, held: Held, due: list[DueTimer], instant: datetime) -> bool:
-        """Decide the lowest wave of a shard; returns whether there was one."""
-        shard = held.owner.shard
-        timers, records = next_wave(held.reading.all(), due, instant)
-        firings = [DueFiring(timer=timer, wave=wave_of_timer(timer, instant)) for timer in timers]
-        now = self._clock.now()
+    def _one_wave(
+        self, held: Held, timers: list[DueTimer], records: list[RawRecord], instant: datetime
+    ) -> None:
+        """Decide a shard's share of a wave."""
+        shard, now = held.owner.shard, self._clock.now()
+        firings = [
+            DueFiring(timer=timer, wave=wave_of_timer(timer, instant).depth) for timer in timers
+        ]
         batches = firing_batches(
             firings, shard=shard, at_most=self._batch_max, recorded_at=now, instant=instant
         ) + record_batches(
@@ -319,7 +364,6 @@ class Engine:
         )
         self._run(held, batches)
         held.reading.drop(records)
-        return bool(batches)
 
     def _drained(self, finished: list[Held], instant: datetime) -> None:
         """Tell the conductor that these shards have nothing left to do at this instant."""
@@ -335,15 +379,22 @@ class Engine:
                     [held.owner.state.epoch for held in finished],
                 ),
             )
+            self._connection.execute("SELECT pg_notify(%s, '')", (DRAINED_CHANNEL,))
         for held in finished:
             held.drained_at = instant
 
-    def _instant(self) -> datetime | None:
+    def _released(self) -> tuple[datetime | None, Reached]:
+        """Return the present instant, and how far the conductor wrote for it."""
         with self._connection.transaction():
             row = self._connection.execute(
-                "SELECT instant FROM conductor WHERE id = 1 AND NOT handed_over"
+                "SELECT instant, reached::text FROM conductor WHERE id = 1 AND NOT handed_over"
             ).fetchone()
-        return row[0] if row else None
+        return (row[0], _reached.decode(row[1])) if row else (None, {})
+
+    def _await_instant(self) -> None:
+        """Wait until the conductor goes on, but not so long that the group would miss us."""
+        for _ in self._notes.notifies(timeout=LAPSE_IDLE, stop_after=1):
+            return
 
     def close(self) -> None:
         """Leave the group and close what is open."""
