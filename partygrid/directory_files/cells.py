@@ -27,7 +27,7 @@ class Reader(NamedTuple):
 
 #: Largest whole number a spreadsheet keeps exactly.
 _EXACT = 10**15
-_PART = re.compile(r"[^、,,;;\s]+")
+_PART = re.compile(r"[^、,，;；\s]+")
 _SHAPES = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d", "%Y/%m/%d %H:%M")
 _YEARS = range(1949, 2101)
 _MIDNIGHT = time(0)
@@ -39,7 +39,7 @@ def read_cell(content: object, column: Column, reader: Reader) -> Value | Unread
         content = content.strip()
     if content is None or content == "":
         if column.required:
-            return Unreadable("必填,不能为空", "must be filled in")
+            return Unreadable("必填，不能为空", "must be filled in")
         return None
     return _READ[column.kind](content, column, reader)
 
@@ -55,13 +55,18 @@ def _code(content: object, _column: Column, _reader: Reader) -> Value | Unreadab
     if isinstance(content, bool):
         return _no_text()
     if isinstance(content, int | float):
-        if content != int(content) or abs(content) >= _EXACT:
+        if not _is_whole(content) or abs(content) >= _EXACT:
             return Unreadable(
-                "被存成了数字,末尾几位可能已丢失;请把本列设为“文本”后重填",
+                "被存成了数字，末尾几位可能已丢失；请把本列设为“文本”后重填",
                 "stored as a number that may have lost digits; format the column as text",
             )
         return str(int(content))
     return content if isinstance(content, str) else _no_text()
+
+
+def _is_whole(number: float) -> bool:
+    """Is it a whole number? Infinity and what is no number are not."""
+    return isinstance(number, int) or number.is_integer()
 
 
 def _no_text() -> Unreadable:
@@ -76,7 +81,7 @@ def _list(content: object, column: Column, reader: Reader) -> Value | Unreadable
 def _count(content: object, _column: Column, _reader: Reader) -> Value | Unreadable:
     if isinstance(content, str) and content.isascii() and content.isdigit():
         content = int(content)
-    if isinstance(content, bool) or not isinstance(content, int | float) or content != int(content):
+    if isinstance(content, bool) or not isinstance(content, int | float) or not _is_whole(content):
         return Unreadable("应为整数", "must be a whole number")
     if content < 0:
         return Unreadable("不能是负数", "must not be negative")
@@ -104,7 +109,7 @@ def _local(content: object) -> datetime | Unreadable:
         content = datetime.combine(content, _MIDNIGHT)
     if not isinstance(content, datetime):
         return Unreadable(
-            "不是日期;请写成 2026-01-01 或 2026-01-01 08:00",
+            "不是日期；请写成 2026-01-01 或 2026-01-01 08:00",
             "no date; write 2026-01-01 or 2026-01-01 08:00",
         )
     if content.year not in _YEARS:
@@ -150,7 +155,7 @@ def _choose(text: str, words: Mapping[str, str]) -> str | None:
 
 def _not_listed(words: Mapping[str, str]) -> Unreadable:
     known = "、".join(words.values())
-    return Unreadable(f"不在可选范围内;可选:{known}", f"not one of: {', '.join(words)}")
+    return Unreadable(f"不在可选范围内；可选：{known}", f"not one of: {', '.join(words)}")
 
 
 def _yes_no(content: object, column: Column, reader: Reader) -> Value | Unreadable:

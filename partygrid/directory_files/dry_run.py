@@ -118,7 +118,7 @@ class DryRun:
             if earlier.data != entry.data:
                 self._blame(
                     entry.place,
-                    zh=f"与第{earlier.place.row}行说的是同一件事,内容却不同",
+                    zh=f"与第{earlier.place.row}行说的是同一件事，内容却不同",
                     en=f"contradicts row {earlier.place.row}",
                 )
         return list(first.values())
@@ -214,7 +214,7 @@ class DryRun:
                 yield Fault(
                     place=entry.place,
                     value=shown(data.name),
-                    zh=f"正式党员 {full} 名,少于 {wanted} 名",
+                    zh=f"正式党员 {full} 名，少于 {wanted} 名",
                     en=f"{full} full members, {wanted} wanted",
                     gravity=Gravity.WARNING,
                 )

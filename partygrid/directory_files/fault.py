@@ -46,7 +46,7 @@ class Fault(Struct, frozen=True, kw_only=True):
         place = self.place
         parts = [place.file, place.sheet, f"第{place.row}行" if place.row else "", place.column]
         where = " ".join(part for part in parts if part)
-        shown = f"“{self.value}”:" if self.value else ""
+        shown = f"“{self.value}”：" if self.value else ""
         return f"{where}: {shown}{self.zh} / {self.en}"
 
 

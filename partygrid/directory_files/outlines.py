@@ -54,11 +54,11 @@ def read_outlines(path: Path) -> Iterator[Drawn | Fault]:
     place = Place(path.name)
     try:
         if path.stat().st_size > _LARGEST:
-            yield Fault(place=place, zh="文件过大,请分成几个文件", en="is too large; split it")
+            yield Fault(place=place, zh="文件过大，请分成几个文件", en="is too large; split it")
             return
         collection = msgspec.json.decode(path.read_bytes(), type=_Collection)
     except (OSError, msgspec.DecodeError):
-        yield Fault(place=place, zh="打不开,不是 GeoJSON 文件", en="is no readable GeoJSON file")
+        yield Fault(place=place, zh="打不开，不是 GeoJSON 文件", en="is no readable GeoJSON file")
         return
     for number, feature in enumerate(collection.features, start=1):
         yield _read(feature, place._replace(row=number))
@@ -77,7 +77,7 @@ def _read(feature: _Feature, place: Place) -> Drawn | Fault:
         return Fault(
             place=place,
             value=shown(of),
-            zh="图形应为单个多边形(Polygon),坐标为经度、纬度",
+            zh="图形应为单个多边形（Polygon），坐标为经度、纬度",
             en="must be one Polygon of longitudes and latitudes",
         )
     return Drawn(place, str(of), outline)

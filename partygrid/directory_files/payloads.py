@@ -149,7 +149,7 @@ def _made(row: Row, kind: type[_P], fields: dict[str, Any]) -> _P | Fault:
         return Fault(
             place=row.at(key),
             value="" if private else shown(fields.get(key, "")),
-            zh="内容不符合要求:检查字数,编号只能用字母、数字和 -_.:/",
+            zh="内容不符合要求：检查字数，编号只能用字母、数字和 -_.:/",
             en=str(wrong).split(" - at")[0],
             about=str(row.values.get(row.sheet.columns[0].key) or ""),
         )

@@ -8,8 +8,8 @@ from events.contract.directory import Availability, GridKind
 from models.policy.people import Role
 from models.policy.schema import Policy
 
-#: Rows whose first cell begins with it are examples: shown to people, never read.
-EXAMPLE = "例:"
+#: Rows whose first cell begins so, in either width, are examples: shown to people, never read.
+EXAMPLE_MARKS = ("例：", "例:")
 #: Rows before the data: titles, then what to write in each column.
 HEAD_ROWS = 2
 
@@ -60,9 +60,9 @@ class Sheet(NamedTuple):
 
 
 _FROM = Column(
-    "valid_from", "起", "从哪天(或何时)起有效", Kind.MOMENT, required=True, example="2026-01-01"
+    "valid_from", "起", "从哪天（或何时）起有效", Kind.MOMENT, required=True, example="2026-01-01"
 )
-_TO = Column("valid_to", "止", "到哪天为止(当天仍有效);长期有效则留空", Kind.LAST_DAY)
+_TO = Column("valid_to", "止", "到哪天为止（当天仍有效）；长期有效则留空", Kind.LAST_DAY)
 
 ORGS = Sheet(
     "组织",
@@ -70,24 +70,24 @@ ORGS = Sheet(
         Column(
             "org",
             "编号",
-            "本组织的唯一编号;行政区域可直接用代码",
+            "本组织的唯一编号；行政区域可直接用代码",
             Kind.CODE,
             True,
             example="990101101",
         ),
         Column("kind", "类型", "从下拉列表选择", Kind.CHOICE, True, "org_kind", "乡镇"),
-        Column("name", "名称", "全称,不超过 120 字", required=True, example="示例镇"),
-        Column("parent", "上级编号", "上级组织的编号;县留空", Kind.CODE, example="990101"),
+        Column("name", "名称", "全称，不超过 120 字", required=True, example="示例镇"),
+        Column("parent", "上级编号", "上级组织的编号；县留空", Kind.CODE, example="990101"),
         Column(
             "code",
             "代码",
-            "所辖区域的代码:县 6 位、乡镇 9 位、村 12 位、网格 15 位、微网格 17 位",
+            "所辖区域的代码：县 6 位、乡镇 9 位、村 12 位、网格 15 位、微网格 17 位",
             Kind.CODE,
             True,
             example="990101101",
         ),
         Column("department", "部门类别", "只有部门和乡镇站所填写", Kind.CHOICE, words="department"),
-        Column("serves", "对应区域编号", "只有党组织填写:所对应的乡镇、村或网格", Kind.CODE),
+        Column("serves", "对应区域编号", "只有党组织填写：所对应的乡镇、村或网格", Kind.CODE),
         Column("grid_kind", "网格类型", "只有网格填写", Kind.CHOICE, words="grid_kind"),
         Column("households", "户数", "网格、微网格、中心户的户数", Kind.COUNT),
         _FROM,
@@ -100,18 +100,20 @@ PERSONS = Sheet(
         Column(
             "person",
             "人员编号",
-            "内部编号,不得用姓名、手机号或身份证号",
+            "内部编号，不得用姓名、手机号或身份证号",
             Kind.CODE,
             True,
             example="p-0001",
         ),
-        Column("name", "姓名", "只存入加密身份库,不进入业务数据", example="(样例)", private=True),
-        Column("mobile", "手机", "只存入加密身份库,用于通知", Kind.CODE, private=True),
-        Column("mail", "邮箱", "只存入加密身份库,用于通知", private=True),
+        Column(
+            "name", "姓名", "只存入加密身份库，不进入业务数据", example="（样例）", private=True
+        ),
+        Column("mobile", "手机", "只存入加密身份库，用于通知", Kind.CODE, private=True),
+        Column("mail", "邮箱", "只存入加密身份库，用于通知", private=True),
         Column(
             "party_status",
             "党员身份",
-            "正式党员、预备党员;非党员留空",
+            "正式党员、预备党员；非党员留空",
             Kind.CHOICE,
             words="party_status",
         ),
@@ -124,17 +126,17 @@ PERSONS = Sheet(
             example="调解、政策宣讲",
         ),
         Column(
-            "availability", "可否联系", "不填即可联系;不写原因", Kind.CHOICE, words="availability"
+            "availability", "可否联系", "不填即可联系；不写原因", Kind.CHOICE, words="availability"
         ),
         Column(
             "grid",
             "常住网格",
-            "网格或微网格代码;机关干部留空",
+            "网格或微网格代码；机关干部留空",
             Kind.CODE,
             example="990101101201001",
         ),
         Column("contact_households", "联系户数", "党员联系户或中心户的户数", Kind.COUNT),
-        Column("responsibility_area", "责任区", "党员责任区的网格代码,多项用顿号分开", Kind.LIST),
+        Column("responsibility_area", "责任区", "党员责任区的网格代码，多项用顿号分开", Kind.LIST),
         _FROM,
         _TO,
     ),
@@ -164,11 +166,11 @@ APPS = Sheet(
     (
         Column("source", "来源", "应用的唯一标识", Kind.CODE, True, example="app/hotline"),
         Column("name", "名称", "应用名称", required=True, example="12345热线"),
-        Column("public_key", "公钥", "Ed25519 公钥(Base64);私钥不得填写或发送", Kind.CODE, True),
+        Column("public_key", "公钥", "Ed25519 公钥（Base64）；私钥不得填写或发送", Kind.CODE, True),
         Column(
             "territories",
             "地域",
-            "可代表的区域代码,多项用顿号分开",
+            "可代表的区域代码，多项用顿号分开",
             Kind.LIST,
             True,
             example="990101",
@@ -176,7 +178,7 @@ APPS = Sheet(
         Column(
             "event_types",
             "事项类型",
-            "可发送的事项,如 grid.report.*,多项用顿号分开",
+            "可发送的事项，如 grid.report.*，多项用顿号分开",
             Kind.LIST,
             True,
             example="grid.report.*",

@@ -11,7 +11,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from partygrid.directory_files.cells import Reader, Unreadable, Value, read_cell
 from partygrid.directory_files.fault import Fault, Gravity, Place, shown
-from partygrid.directory_files.sheets import EXAMPLE, HEAD_ROWS, SHEETS, Column, Sheet
+from partygrid.directory_files.sheets import EXAMPLE_MARKS, HEAD_ROWS, SHEETS, Column, Sheet
 
 #: Largest workbook: packed, unpacked, and rows of a sheet.
 _PACKED, _UNPACKED = 50_000_000, 500_000_000
@@ -57,12 +57,12 @@ def _unsafe(path: Path) -> Fault | None:
             parts = packed.infolist()
             size = sum(part.file_size for part in parts)
             if path.stat().st_size > _PACKED or size > _UNPACKED:
-                return _whole(path, "文件过大,请分成几个文件", "is too large; split it")
+                return _whole(path, "文件过大，请分成几个文件", "is too large; split it")
             if any(_declares(packed, part) for part in parts if part.filename.endswith(".xml")):
-                return _whole(path, "含有不允许的内容,请另存为新文件", "declares a document type")
+                return _whole(path, "含有不允许的内容，请另存为新文件", "declares a document type")
         return None
     except (OSError, zipfile.BadZipFile, InvalidFileException):
-        return _whole(path, "打不开,不是 xlsx 文件或已损坏", "is no readable xlsx file")
+        return _whole(path, "打不开，不是 xlsx 文件或已损坏", "is no readable xlsx file")
 
 
 def _declares(packed: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
@@ -89,7 +89,7 @@ def _read_sheet(path: Path, sheet: Sheet, rows: Any, reader: Reader) -> Iterator
         return
     for number, cells in numbered:
         if number > _MOST_ROWS:
-            yield Fault(place=place, zh="行数过多,请分成几个文件", en="too many rows; split it")
+            yield Fault(place=place, zh="行数过多，请分成几个文件", en="too many rows; split it")
             return
         if number > HEAD_ROWS and not _is_skipped(cells):
             yield from _read_row(place._replace(row=number), sheet, columns, cells, reader)
@@ -107,7 +107,7 @@ def _unknown_titles(sheet: Sheet, titles: Iterable[Any], place: Place) -> Iterat
         if title and title not in known:
             yield Fault(
                 place=place._replace(column=shown(title)),
-                zh="不认识的列,未读取",
+                zh="不认识的列，未读取",
                 en="unknown column, not read",
                 gravity=Gravity.WARNING,
             )
@@ -116,7 +116,7 @@ def _unknown_titles(sheet: Sheet, titles: Iterable[Any], place: Place) -> Iterat
 def _is_skipped(cells: Sequence[Any]) -> bool:
     """Is the row empty, or an example?"""
     first = next((cell.value for cell in cells if cell.value not in (None, "")), None)
-    return first is None or str(first).startswith(EXAMPLE)
+    return first is None or str(first).startswith(EXAMPLE_MARKS)
 
 
 def _read_row(
@@ -155,6 +155,6 @@ def _read_row(
 def _refuse_formula(cell: Any) -> Unreadable | None:
     if getattr(cell, "data_type", "") in ("f", "e"):
         return Unreadable(
-            "是公式或错误值;请改为直接填写内容", "is a formula or an error; write the value itself"
+            "是公式或错误值；请改为直接填写内容", "is a formula or an error; write the value itself"
         )
     return None

@@ -24,7 +24,7 @@ from partygrid.directory_files.identity import Identity
 from partygrid.directory_files.outlines import write_outlines
 from partygrid.directory_files.sheets import (
     APPS,
-    EXAMPLE,
+    EXAMPLE_MARKS,
     HEAD_ROWS,
     ORGS,
     PERSONS,
@@ -82,7 +82,7 @@ def write_directory(
 
 def _example(sheet: Sheet) -> list[str]:
     first, *others = sheet.columns
-    return [EXAMPLE + first.example, *(column.example for column in others)]
+    return [EXAMPLE_MARKS[0] + first.example, *(column.example for column in others)]
 
 
 def _sheet_of(data: Payload) -> Sheet:

@@ -3,11 +3,22 @@
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from msgspec.structs import replace
+
+from events.contract.reports import HistoryRecorded
+from events.outgoing_event import Outgoing
+from partygrid.case_log import mapping as mappings
+from partygrid.case_log.importing import CaseLog
+from partygrid.case_log.mapping import LogMapping, read_mapping
+
 CASES, ROWS, HANDLERS, GROUPS = 1434, 8577, 48, 10
+FILE = Path(mappings.__file__).parent / "mappings" / "municipal_permit_receipts.yaml"
 _ACTIVITIES = ("Receipt", "Check", "Determine", "Print & send", "Advise", "Close")
 _CHANNELS = ("Internet", "Desk", "Post", "e-mail", "Intern")
 _BEGAN = datetime(2010, 10, 2, 7, 20, 39, 266000, tzinfo=UTC)
@@ -86,3 +97,20 @@ def _attributes(row: Line, *, of_case: bool) -> str:
         for key, text in row.items()
         if key.startswith("case:") is of_case and text
     )
+
+
+@cache
+def mapping() -> LogMapping:
+    """Return the mapping that is shipped."""
+    return read_mapping(FILE)
+
+
+def small(folder: Path, *rows: Line, **changes: Any) -> CaseLog:
+    """Return a log of these rows, under the mapping with `changes`."""
+    return CaseLog(write_csv(folder / "log.csv", rows), replace(mapping(), **changes))
+
+
+def told(event: Outgoing) -> HistoryRecorded:
+    """Return what a row's event says."""
+    assert isinstance(event.data, HistoryRecorded)
+    return event.data

@@ -301,7 +301,7 @@ def test_the_template_is_empty_to_the_reader_and_explains_itself(tmp_path: Path)
         page = book[sheet.title]
         assert [cell.value for cell in page[1]] == [c.title for c in sheet.columns]
         assert all(cell.value for cell in page[2])
-        assert str(page.cell(3, 1).value).startswith("例:")
+        assert str(page.cell(3, 1).value).startswith("例：")
         offered = {str(v.sqref).split(":")[0] for v in page.data_validations.dataValidation}
         wanted = sum(column.kind in ("choice", "yes_no") for column in sheet.columns)
         assert len(offered) == wanted
