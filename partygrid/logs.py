@@ -14,8 +14,14 @@ from typing import TextIO
 
 from partygrid.settings import Settings
 
-#: Libraries that tell more than an operator can use.
-_TALKATIVE = ("kafka", "httpx", "httpcore", "alembic", "asyncio", "apprise", "prefect", "docket")
+#: Libraries that tell more than an operator can use, and from which level on they may.
+_TALKATIVE = {
+    # Every lost connection, ten times a second; what it means for us we say ourselves.
+    "kafka": logging.CRITICAL,
+    **dict.fromkeys(
+        ("httpx", "httpcore", "alembic", "asyncio", "apprise", "prefect", "docket"), logging.WARNING
+    ),
+}
 
 Fault = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -74,5 +80,5 @@ def start_logging(settings: Settings, process: str, *, to: TextIO = sys.stderr) 
     handler.setFormatter(form(process, with_messages=settings.log_level == "DEBUG"))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     if settings.log_level != "DEBUG":
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        for name, level in _TALKATIVE.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,5 +1,6 @@
 """The command's entry point. A module of subcommands is one line in `MODULES`."""
 
+import logging
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -78,4 +79,13 @@ for name in MODULES:
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="partygrid" if sys.argv[0].endswith("__main__.py") else None)
+    try:
+        app(prog_name="partygrid" if sys.argv[0].endswith("__main__.py") else None)
+    except Exception as error:  # a fault of the program's own, told as shortly as the others
+        if "--debug" in sys.argv:
+            raise
+        if logging.getLogger().handlers:
+            logging.getLogger(__name__).exception("ended by a fault of its own")
+        told = f"partygrid: unexpected {type(error).__name__}. Say --debug before the subcommand."
+        typer.secho(told, err=True, fg=typer.colors.RED)
+        sys.exit(1)

@@ -1,6 +1,7 @@
 """`partygrid status`: how the installation stands."""
 
 import time
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -38,7 +39,7 @@ def status(
     if not live:
         Console().print(view(read()))
         return
-    with Live(view(read()), auto_refresh=False) as shown:
+    with Live(view(read()), auto_refresh=False) as shown, suppress(KeyboardInterrupt):
         while True:
             time.sleep(_REFRESH)
             shown.update(view(read()), refresh=True)
