@@ -14,7 +14,8 @@ from events.contract.reports import OutcomeEvidence
 from models.case import AssignmentState, ClockKind
 from models.policy.actions import Action
 from models.values import CaseState
-from partygrid.simulation.scene import Act, Scene, Story
+from partygrid.simulation.scene import Act, Scene
+from partygrid.simulation.stories import Story
 
 #: Share of what is left of the limit after which work is usually done.
 _WORK_SHARE = (30, 75)

@@ -12,7 +12,8 @@ from models.case import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.work import Satisfaction
-from partygrid.simulation.scene import Act, Scene, Story
+from partygrid.simulation.scene import Act, Scene
+from partygrid.simulation.stories import Story
 
 
 def react(scene: Scene) -> Iterator[Act]:

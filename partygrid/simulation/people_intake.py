@@ -14,7 +14,8 @@ from models.case import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import CaseState
-from partygrid.simulation.scene import Act, Scene, Story
+from partygrid.simulation.scene import Act, Scene
+from partygrid.simulation.stories import Story
 
 #: What an acceptor picks where the report named no category.
 _PICKED = "06-01"

@@ -6,7 +6,6 @@ arrive: so a run that was killed and started again plays on as if nothing had ha
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -23,96 +22,7 @@ from models.policy.people import Role
 from models.policy.schema import Policy
 from models.values import Mark, Step
 from partygrid.sample.draw import Draw
-
-
-class Story(StrEnum):
-    """What shall become of a planned report; people act so that it comes about."""
-
-    #: everything goes well and in time
-    SMOOTH = "smooth"
-    #: settled on the spot by the grid
-    SELF_CLOSED = "self_closed"
-    #: nobody moves; the ladder climbs
-    NEGLECTED = "neglected"
-    #: answered, but after the limit
-    LATE = "late"
-    #: answered in time, heard late: the phone had no signal
-    OFFLINE = "offline"
-    #: told twice by different people; the reports are merged
-    TWICE = "twice"
-    #: looks like another report and is not
-    LOOKALIKE = "lookalike"
-    #: it does not exist
-    UNTRUE = "untrue"
-    #: refused, with a reason
-    REJECTED = "rejected"
-    #: voided by a supervisor
-    CANCELLED = "cancelled"
-    #: the first members decline
-    DECLINED = "declined"
-    #: a member does not answer
-    SILENT_MEMBER = "silent_member"
-    #: the unit returns it and is right
-    RETURN_UPHELD = "return_upheld"
-    #: the unit returns it and is wrong
-    RETURN_REFUSED = "return_refused"
-    #: given to somebody else by a supervisor
-    REASSIGNED = "reassigned"
-    #: more time is asked for and granted
-    EXTENDED = "extended"
-    #: more time is asked for and refused
-    EXTENSION_REFUSED = "extension_refused"
-    #: rests for a while
-    SUSPENDED = "suspended"
-    #: the check fails the first time
-    REWORK = "rework"
-    #: the villager says it is not solved
-    REOPENED = "reopened"
-    #: nobody answers the visitor
-    UNREACHED = "unreached"
-    #: the villager disputes what was recorded
-    DISPUTED = "disputed"
-    #: categorised wrongly at first
-    RECLASSIFIED = "reclassified"
-    #: urged and supervised by people
-    URGED = "urged"
-    #: routine whistle, everybody answers
-    WHISTLE_ROUTINE = "whistle_routine"
-    #: hard whistle with helpers, one of them late
-    WHISTLE_HARD = "whistle_hard"
-    #: emergency whistle, confirmed afterwards
-    WHISTLE_EMERGENCY = "whistle_emergency"
-    #: emergency whistle the principal does not confirm; the work goes on
-    WHISTLE_UNCONFIRMED = "whistle_unconfirmed"
-    #: refused by the principal
-    WHISTLE_REFUSED = "whistle_refused"
-    #: the department objects and is right: a new lead
-    WHISTLE_OBJECTION_UPHELD = "whistle_objection_upheld"
-    #: the department objects through all levels in vain
-    WHISTLE_OBJECTION_REFUSED = "whistle_objection_refused"
-    #: a department never answers the whistle
-    WHISTLE_NO_SHOW = "whistle_no_show"
-    #: joint meeting that agrees
-    MEETING_AGREED = "meeting_agreed"
-    #: open hearing
-    HEARING = "hearing"
-    #: council that refers to 四议两公开
-    COUNCIL_REFERRED = "council_referred"
-    #: consultation without agreement
-    NO_AGREEMENT = "no_agreement"
-    #: nobody convenes it
-    CONSULTATION_TIMED_OUT = "consultation_timed_out"
-    #: 四议两公开 that passes every threshold
-    FOUR_TWO_PASSED = "four_two_passed"
-    #: 四议两公开 that fails at one threshold each
-    FOUR_TWO_NO_QUORUM_MEMBERS = "four_two_no_quorum_members"
-    FOUR_TWO_MEMBERS_AGAINST = "four_two_members_against"
-    FOUR_TWO_NO_QUORUM_VILLAGERS = "four_two_no_quorum_villagers"
-    FOUR_TWO_VILLAGERS_AGAINST = "four_two_villagers_against"
-    FOUR_TWO_COMMITTEES_AGAINST = "four_two_committees_against"
-    #: 四议两公开 with an objection that is upheld, and one that is not
-    FOUR_TWO_OBJECTION_UPHELD = "four_two_objection_upheld"
-    FOUR_TWO_OBJECTION_REFUSED = "four_two_objection_refused"
+from partygrid.simulation.stories import Story
 
 
 class Act(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ from models.values import case_id_of, derived_id
 from partygrid.sample.county import Sample
 from partygrid.sample.draw import Draw
 from partygrid.simulation.post import Post, app_of, next_tick
-from partygrid.simulation.scene import Act, React, Scene, Story
+from partygrid.simulation.scene import Act, React, Scene
+from partygrid.simulation.stories import Story
 
 Connection = psycopg.Connection[Any]
 
