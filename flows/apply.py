@@ -95,7 +95,6 @@ def _open_records(batch: Batch, setting: Setting, directory: Directory) -> Opene
         directory=directory,
         policy=setting.shelf.current,
         own_key=setting.own_key,
-        check_time=not setting.time_lapse,
         sign_ins=setting.sign_ins,
     )
     return [_open(raw, gate, setting) for raw in batch.records]

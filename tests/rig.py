@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from msgspec.structs import replace
 
 from events.admission import DOOR_KEY, vouch
 from events.broker import OWN_TOPICS, Broker, client_settings
@@ -29,6 +30,8 @@ from partygrid.engine import Engine
 from partygrid.settings import Settings
 
 SOURCE = "app/test"
+#: Time of an event whose test does not care: the instant at which it is released.
+WHENEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Rig:
@@ -51,6 +54,8 @@ class Rig:
         self.partitions = partitions
         self._runner = runner or PlainRunner()
         self._ids = count(1)
+        #: when an event was first released: sent again it says the same
+        self._said: dict[tuple[str, str], datetime] = {}
         bootstrap.prepare(database_url, self.settings, self.policy, datetime.now(UTC))
         self.db = bootstrap.connect(database_url, autocommit=True)
         broker = Broker(self.client, partitions=partitions, replication=1)
@@ -120,7 +125,7 @@ class Rig:
             id=event_id or f"e{next(self._ids)}",
             source=source,
             type=type_name(data),
-            time=time or datetime(2000, 1, 1, tzinfo=UTC),
+            time=time or WHENEVER,
             township=township,
             subject=subject,
             acting=acting,
@@ -142,9 +147,14 @@ class Rig:
 
     def at(self, instant: datetime, *events: Event | Outbound) -> None:
         """Let these events happen at `instant`, and wait until all that follows is decided."""
-        self.conductor.release(
-            instant, [self.outbound(one) if isinstance(one, Event) else one for one in events]
-        )
+        self.conductor.release(instant, [self._at(instant, one) for one in events])
+
+    def _at(self, instant: datetime, one: Event | Outbound) -> Outbound:
+        if not isinstance(one, Event):
+            return one
+        if one.time == WHENEVER:
+            one = replace(one, time=self._said.setdefault((one.source, one.id), instant))
+        return self.outbound(one)
 
     # --- looking -------------------------------------------------------------------------------
 
