@@ -26,8 +26,8 @@ class FreeText(NamedTuple):
 def erasable_fields(payload: type[Payload]) -> tuple[str, ...]:
     """Return the names of the payload's fields that hold free text."""
     info = msgspec.inspect.type_info(payload)
-    assert isinstance(info, msgspec.inspect.StructType)
-    return tuple(field.name for field in info.fields if _erasable(field.type))
+    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
+    return tuple(field.name for field in fields if _erasable(field.type))
 
 
 def redact(payload: Payload, commit: Callable[[str, str], str]) -> tuple[Payload, list[FreeText]]:

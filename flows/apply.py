@@ -1,6 +1,7 @@
 """One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from models.commitments import text_commitment
 from models.directory import Directory
 from models.directory_store import load_directory, lock_directory, save_entries
 from models.ledger_store import ParkedEvent
+from models.rows import FEW
 from models.setting import Setting
 from models.shard_store import ShardState
 from models.values import DeadLetterReason, Step
@@ -284,7 +286,17 @@ def store(
     """Write everything in bulk; returns the head of the shard's audit chain.
 
     Without topics (a rebuild) nothing is written that concerns records or would be published.
+    What is small goes to the database in one round trip; COPY cannot wait in a pipeline.
     """
+    written = fold.scribe.written
+    small = max(len(written.audit), len(written.outbox), len(written.notices)) <= FEW
+    with cursor.connection.pipeline() if small else nullcontext():
+        return _write(cursor, fold, held, batch, with_topics=with_topics)
+
+
+def _write(
+    cursor: Cursor, fold: Fold, held: ShardState, batch: Batch, *, with_topics: bool
+) -> ChainHead:
     written, work = fold.scribe.written, fold.work
     ledger_store.append_journal(cursor, written.journal)
     chained = chain(

@@ -96,7 +96,8 @@ class Workspace:
 
 def neighbour_of(case: Case) -> Neighbour:
     """Return what a duplicate check needs of a case."""
-    assert case.reported_at is not None
+    if case.reported_at is None:
+        raise ValueError(f"case {case.id} was never reported")
     return Neighbour(
         case_id=case.id,
         number=case.number,

@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
-from psycopg import sql
 
 from models.audit_chain import NOTHING, ChainHead
 from models.case import (
@@ -46,6 +45,18 @@ CHILDREN: dict[str, RowMap] = {
 }
 
 
+_CASES_BY_ID = CASES.select(
+    "WHERE shard = %s AND id = ANY(%s::uuid[])",
+    before="consultation_id::text, assignment_id::text, whistle_id::text, visit_id::text,"
+    " audit_seq, audit_hash",
+)
+_CHILDREN_BY_ID = {
+    table.name: table.select("WHERE id = ANY(%s::uuid[])") for table in CHILDREN.values()
+}
+_TASKS_BY_ID = TASKS.select("WHERE id = ANY(%s::uuid[])", before="audit_seq, audit_hash")
+_TOWNSHIPS_BY_ID = TOWNSHIPS.select("WHERE id = ANY(%s)")
+
+
 class Stored(Struct, frozen=True):
     """A case as it stands in the database, with the head of its audit chain."""
 
@@ -58,11 +69,7 @@ def load_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> dict[str, Stor
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = sql.SQL(
-        "SELECT consultation_id::text, assignment_id::text, whistle_id::text, visit_id::text,"
-        " audit_seq, audit_hash, {} FROM cases WHERE shard = %s AND id = ANY(%s::uuid[])"
-    ).format(CASES.select_list)
-    rows = cursor.execute(query, (shard, wanted)).fetchall()
+    rows = cursor.execute(_CASES_BY_ID, (shard, wanted)).fetchall()
     children = {
         name: _load_children(cursor, table, [row[at] for row in rows if row[at]])
         for at, (name, table) in enumerate(CHILDREN.items())
@@ -79,8 +86,7 @@ def load_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> dict[str, Stor
 def _load_children(cursor: Cursor, table: RowMap, ids: list[str]) -> dict[str, Any]:
     if not ids:
         return {}
-    query = table.select + sql.SQL(" WHERE id = ANY(%s::uuid[])")
-    rows = cursor.execute(query, (ids,)).fetchall()
+    rows = cursor.execute(_CHILDREN_BY_ID[table.name], (ids,)).fetchall()
     return {row[0]: table.snapshot(row) for row in rows}
 
 
@@ -130,11 +136,8 @@ def load_tasks(
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = sql.SQL(
-        "SELECT audit_seq, audit_hash, {} FROM village_tasks WHERE id = ANY(%s::uuid[])"
-    ).format(TASKS.select_list)
-    found = {}
-    for row in cursor.execute(query, (wanted,)).fetchall():
+    found: dict[str, tuple[VillageTask, ChainHead | None]] = {}
+    for row in cursor.execute(_TASKS_BY_ID, (wanted,)).fetchall():
         head = ChainHead(row[0], bytes.fromhex(row[1])) if row[0] else None
         found[row[2]] = (TASKS.snapshot(row[2:]), head)
     return found
@@ -156,8 +159,8 @@ def load_townships(cursor: Cursor, ids: Iterable[str]) -> dict[str, Township]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    query = TOWNSHIPS.select + sql.SQL(" WHERE id = ANY(%s)")
-    return {row[0]: TOWNSHIPS.snapshot(row) for row in cursor.execute(query, (wanted,)).fetchall()}
+    rows = cursor.execute(_TOWNSHIPS_BY_ID, (wanted,)).fetchall()
+    return {row[0]: TOWNSHIPS.snapshot(row) for row in rows}
 
 
 def save_townships(cursor: Cursor, townships: Iterable[Township], *, shard: int) -> None:

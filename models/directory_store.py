@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from models.directory import App, Directory, Duty, Org, Person, RoleHeld, Spell
 from models.directory_rows import AppRows, DutyRows, OrgRows, PersonRows, RoleRows
@@ -26,7 +25,7 @@ def load_directory(cursor: Cursor, revision: int) -> Directory:
     """Return the directory as it was known at `revision`."""
     entries: list[Spell] = []
     for table in TABLES.values():
-        query = table.select + sql.SQL(" WHERE revision <= %s ORDER BY revision")
+        query = table.select("WHERE revision <= %s ORDER BY revision")
         entries += map(table.snapshot, cursor.execute(query, (revision,)).fetchall())
     return Directory(revision=revision, entries=entries)
 
@@ -37,8 +36,7 @@ def lock_directory(cursor: Cursor) -> int:
         "INSERT INTO directory_clock (id, revision) VALUES (1, 0) ON CONFLICT DO NOTHING"
     )
     row = cursor.execute("SELECT revision FROM directory_clock WHERE id = 1 FOR UPDATE").fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row is not None else 0
 
 
 def save_entries(

@@ -130,8 +130,7 @@ def note_attempt(
         (topic_id, partition, first, last, shard, now),
     )
     row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row is not None else 0
 
 
 def attempts_left(cursor: Cursor, shard: int) -> list[tuple[str, int, int, int, int]]:

@@ -71,7 +71,8 @@ def decide(
     if isinstance(event, Firing):
         return _decide_firing(case, facts, event, policy, now, task, township)
     kind = TYPE_OF_PAYLOAD[type(event.data)]
-    assert kind.step is not None, f"{kind.full_name} is outgoing"
+    if kind.step is None:
+        raise ValueError(f"{kind.full_name} is outgoing: nobody decides it")
     sheet = Draft(
         step=kind.step,
         input=event,
@@ -150,7 +151,8 @@ def _decide_firing(
         township=township,
     )
     refusal = TIMERS[kind](sheet, firing)
-    assert refusal is None, f"a timer cannot be refused: {kind} {refusal}"
+    if refusal is not None:
+        raise ValueError(f"a timer cannot be refused: {kind} {refusal}")
     return _applied(sheet, case)
 
 
