@@ -16,6 +16,7 @@ from events.contract.tasks import (
     TaskReviewed,
     TaskWithdrawn,
 )
+from flows.decide.decision import Decision
 from models.case import ClockKind, TaskState
 from models.directory import RoleHeld
 from models.policy.people import Role
@@ -243,6 +244,14 @@ def test_it_is_renewed_as_often_as_policy_says_and_each_time_with_consent() -> N
     assert desk.refused(let_through(later + DAY), LEADER) == "renewals_used"
 
 
+#: The department that asked, and the village.
+_BOTH = ("d-civil_affairs", VILLAGE)
+
+
+def _told(decision: Decision) -> list[tuple[NoticeKind, str]]:
+    return [(n.kind, n.recipient.id) for n in decision.notices if isinstance(n.recipient, Org)]
+
+
 @given(days=st.integers(0, 90))
 def test_it_ends_with_its_last_day_and_is_told_of_before(days: int) -> None:
     desk = waiting(urgent=True)
@@ -255,11 +264,11 @@ def test_it_ends_with_its_last_day_and_is_told_of_before(days: int) -> None:
     if warned is not None:
         assert end.due_at - warned.due_at == timedelta(days=7)
         decision = desk.ring(ClockKind.TASK_EXPIRING)
-        assert {n.kind for n in decision.notices} == {NoticeKind.TASK_EXPIRING}
+        assert _told(decision) == [(NoticeKind.TASK_EXPIRING, org) for org in _BOTH]
         assert desk.task.state is TaskState.TEMPORARY
     desk.ring(ClockKind.TASK_END)
     assert desk.task.state is TaskState.EXPIRED
-    assert {n.kind for n in desk.last.notices} == {NoticeKind.TASK_EXPIRED}
+    assert _told(desk.last) == [(NoticeKind.TASK_EXPIRED, org) for org in _BOTH]
     assert desk.task.clocks == ()
 
 

@@ -178,6 +178,9 @@ def test_who_may_not_take_a_step(stage: Stage, acting: Any) -> None:
             {"eligible": 7, "present": 4, "in_favour": 2}, "vote_failed", id="half is not over half"
         ),
         pytest.param(
+            {"eligible": 7, "present": 4, "in_favour": 0}, "vote_failed", id="nobody in favour"
+        ),
+        pytest.param(
             {"eligible": 6, "present": 3, "in_favour": 3}, "quorum_missed", id="half came"
         ),
         pytest.param(
@@ -347,7 +350,7 @@ def test_struck_members_of_the_collective_count_among_all() -> None:
     given_at = talk.now
     talk.now += 11 * DAY
     said = resolved(6, 6, 6, given=given_at, body="collective_assembly", members=10)
-    talk.done(said, SECRETARY)
+    talk.done(tally(6, 6, 6, stage=Stage.RESOLVE), WATCHER)
     talk.done(said, DIRECTOR)
     assert talk.talk.recalls == 1, "six of ten are not two thirds"
     assert talk.last.audit[-1].detail["of"] == 10

@@ -361,6 +361,7 @@ def test_an_objection_to_the_results_that_nobody_answers_is_on_record() -> None:
     talk.ring(ClockKind.PUBLICITY)
     talk.ring(ClockKind.OBJECTION_ANSWER)
     talk.ring(ClockKind.OBJECTION_ANSWER)
+    assert talk.reasons == ["objection_unanswered", "publicity_over"]
     assert talk.talk.objections[-1].settled == "unanswered"
     assert (talk.talk.publicity, talk.case.clocks) == ("", ())
     assert talk.case.state is CaseState.CLOSED
