@@ -14,15 +14,19 @@ from alembic.script import ScriptDirectory
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
+from models.cases import ResponsibilityItems
 from models.keys import PublicKey, write_secret
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.schema import Policy
-from models.setting import Setting, Shelf
+from models.rows import RowMap, to_json
+from models.setting import Row, Setting, Shelf
 from models.shard_store import make_shards
 from partygrid.errors import Unavailable
 from partygrid.settings import Settings
 
 Connection = psycopg.Connection[Any]
+
+RESPONSIBILITY_ITEMS = RowMap(ResponsibilityItems)
 
 
 def migrate(url: str) -> None:
@@ -119,7 +123,24 @@ def prepare(url: str, settings: Settings, policy: Policy, now: datetime) -> None
             " ON CONFLICT DO NOTHING",
             (policy.version, now, policy.model_dump_json()),
         )
+        RESPONSIBILITY_ITEMS.insert_new(cursor, _responsibility_rows(policy))
         connection.commit()
+
+
+def _responsibility_rows(policy: Policy) -> list[Row]:
+    """Return the lists' items as rows: what routed a case is known for good."""
+    return [
+        {
+            "policy_version": policy.version,
+            "item": name,
+            "kind": str(item.kind),
+            "title": item.title.zh,
+            "owner": str(item.owner),
+            "categories": to_json(item.categories),
+            "legal_basis": "; ".join(item.legal_basis),
+        }
+        for name, item in policy.responsibility.items.items()
+    ]
 
 
 def shelf_of(connection: Connection, policy: Policy) -> Shelf:
