@@ -41,8 +41,13 @@ class Read(NamedTuple):
 class ShardConsumer:
     """One member of the engines' consumer group."""
 
-    def __init__(self, client: Mapping[str, Any], *, group: str, fetch_wait_ms: int) -> None:
-        """Join the group; shards come with the first polls."""
+    def __init__(
+        self, client: Mapping[str, Any], *, group: str, fetch_wait_ms: int, alone: int = 0
+    ) -> None:
+        """Join the group; shards come with the first polls.
+
+        With `alone` it joins none and has all shards at once, so many as there are.
+        """
         try:
             self._consumer = KafkaConsumer(
                 **client,
@@ -56,7 +61,11 @@ class ShardConsumer:
                 max_poll_interval_ms=60000,
                 fetch_max_wait_ms=fetch_wait_ms,
             )
-            self._consumer.subscribe(list(INBOUND_TOPICS))
+            if alone:
+                every = range(alone)
+                self._consumer.assign([TopicPartition(t, p) for t in INBOUND_TOPICS for p in every])
+            else:
+                self._consumer.subscribe(list(INBOUND_TOPICS))
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
 

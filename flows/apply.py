@@ -1,6 +1,6 @@
 """One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,9 @@ def apply_batch(
     shard_store.advance(cursor, after)
     return after, _result(scribe.written)
 
+
+#: How a batch is carried out: `apply_batch`, or what wraps it.
+Apply = Callable[[Cursor, ShardState, Batch, Setting, Directories], tuple[ShardState, Result]]
 
 Opened = list[tuple[RawRecord, Admitted | Rejected, list[FreeText]]]
 

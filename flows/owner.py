@@ -13,7 +13,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg.errors import InterfaceError, OperationalError, UniqueViolation
 
-from flows.apply import Directories, apply_batch
+from flows.apply import Apply, Directories, apply_batch
 from flows.batch import Batch, RawRecord, Result
 from models.setting import Setting
 from models.shard_store import (
@@ -58,6 +58,7 @@ class Owner:
         directories: Directories,
         clock: Clock,
         survived: set[Begun] | None = None,
+        apply: Apply = apply_batch,
     ) -> None:
         """Take the shard over. `notes` commits by itself and counts attempts.
 
@@ -66,6 +67,7 @@ class Owner:
         self.shard, self._connection, self._notes = shard, connection, notes
         self._setting, self._directories, self._clock = setting, directories, clock
         self._survived = set() if survived is None else survived
+        self._apply = apply
         with connection.transaction(), connection.cursor() as cursor:
             self.state: ShardState = take_shard(cursor, shard, setting.engine, clock.now())
             for topic_id, partition, first in sorted(self._survived):
@@ -164,7 +166,7 @@ class Owner:
         else:
             positions = self.state.positions
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            state, result = apply_batch(
+            state, result = self._apply(
                 cursor,
                 self.state,
                 replace(batch, positions=positions),
@@ -177,7 +179,11 @@ class Owner:
     def _halved(self, batch: Batch, fault: Exception) -> list[Result]:
         """Find the input that cannot be stored."""
         inputs = batch.records or batch.firings
-        log.warning("a batch of %s cannot be stored: %s", len(inputs), type(fault).__name__)
+        # A row in the database's message may name people; our own faults are told with their place.
+        where = None if isinstance(fault, psycopg.Error) else fault
+        log.warning(
+            "a batch of %s cannot be stored: %s", len(inputs), type(fault).__name__, exc_info=where
+        )
         if len(inputs) == 1:
             if batch.aside is not None:
                 raise fault

@@ -44,10 +44,11 @@ def broker_of(settings: Settings) -> Broker:
     )
 
 
-def consumer_of(settings: Settings) -> ShardConsumer:
-    """Join the engines' group. Raises `Unavailable`."""
+def consumer_of(settings: Settings, *, alone: bool = False) -> ShardConsumer:
+    """Join the engines' group, or own every shard without one. Raises `Unavailable`."""
     wait = int(settings.poll_wait / timedelta(milliseconds=1))
-    return ShardConsumer(client_of(settings), group=GROUP, fetch_wait_ms=wait)
+    every = settings.partitions if alone else 0
+    return ShardConsumer(client_of(settings), group=GROUP, fetch_wait_ms=wait, alone=every)
 
 
 def relay_of(

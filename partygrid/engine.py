@@ -18,7 +18,7 @@ from events.broker import Broker
 from events.consumer import ShardConsumer
 from events.contract.registry import INBOUND_TOPICS
 from events.relay import Relay, send_again
-from flows.apply import Directories
+from flows.apply import Apply, Directories, apply_batch
 from flows.batch import Batch, DueFiring, RawRecord
 from flows.conductor import DRAINED_CHANNEL, INSTANT_CHANNEL, Reached
 from flows.lapse import Inputs, firing_batches, record_batches, wave_of_timer
@@ -81,12 +81,13 @@ class Engine:
         clock: Clock,
         batch_max: int,
         poll_wait: timedelta,
+        apply: Apply = apply_batch,
     ) -> None:
         """Take everything from outside: nothing is built in here."""
         self.setting, self._connect = setting, connect
         self._consumer, self._broker, self._relay = consumer, broker, relay
         self._runner, self._clock = runner, clock
-        self._batch_max = batch_max
+        self._batch_max, self._apply = batch_max, apply
         self._wait_ms = int(poll_wait / timedelta(milliseconds=1))
         self._connection = connect()
         self._notes = self._noting()
@@ -186,6 +187,7 @@ class Engine:
             self._directories,
             self._clock,
             self._survived,
+            self._apply,
         )
         reading = Reading(topic_ids)
         begins = self._consumer.begins(shard)

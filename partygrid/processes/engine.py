@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from events.broker import OWN_TOPICS
+from flows.apply import Apply, apply_batch
 from flows.runner import PlainRunner, Runner
 from partygrid import bootstrap
 from partygrid.adapters import broker_of, consumer_of, relay_of
@@ -28,9 +29,16 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 def build_engine(
-    settings: Settings, *, name: str, time_lapse: bool = False, runner: Runner | None = None
+    settings: Settings,
+    *,
+    name: str,
+    time_lapse: bool = False,
+    runner: Runner | None = None,
+    apply: Apply = apply_batch,
 ) -> Engine:
     """Return an engine on the settled servers; `runner` defaults to what the settings say.
+
+    In a time-lapse it is the only one: it owns every shard without asking the group.
 
     Raises `Unavailable`, `PolicyInvalid`.
     """
@@ -46,13 +54,14 @@ def build_engine(
     return Engine(
         setting=setting,
         connect=connect,
-        consumer=consumer_of(settings),
+        consumer=consumer_of(settings, alone=time_lapse),
         broker=broker,
         relay=relay_of(settings, connect, broker, clock),
         runner=runner or runner_of(settings, name),
         clock=clock,
         batch_max=settings.batch_max,
         poll_wait=settings.poll_wait,
+        apply=apply,
     )
 
 
@@ -74,11 +83,14 @@ def runner_of(settings: Settings, name: str) -> Runner:
     )
 
 
-def run_engine(settings: Settings, *, name: str, time_lapse: bool = False) -> None:
+def run_engine(
+    settings: Settings, *, name: str, time_lapse: bool = False, apply: Apply = apply_batch
+) -> None:
     """Run one engine until this process is asked to end. Servers that are away are waited for."""
     with stop_asked() as asked:
         pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
-        engine = patiently(lambda: build_engine(settings, name=name, time_lapse=time_lapse), pulse)
+        build = partial(build_engine, settings, name=name, time_lapse=time_lapse, apply=apply)
+        engine = patiently(build, pulse)
         if engine is None:
             return
         log.info("engine %s works", name)
