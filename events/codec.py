@@ -6,7 +6,7 @@ both: the attributes by name and the data's bytes as they stand in the record.
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -250,7 +250,10 @@ def _moment(text: str) -> datetime:
     moment = _as_time.decode(f'"{text}"'.encode())
     if moment.tzinfo is None:
         raise ValueError("time has no zone")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("time lies before the first year or after the last") from None
 
 
 def _township(text: str) -> str:
