@@ -148,7 +148,7 @@ def _firing(due: DueFiring) -> Firing:
 
 
 def rounds_in(firings: Iterable[DueFiring]) -> dict[str, datetime]:
-    """Return the townships whose matching round is among the firings; the loop puts one in at most."""
+    """Return the townships whose matching round is among the firings: one at most."""
     return {
         due.timer.subject: due.timer.clock.due_at
         for due in firings

@@ -1,4 +1,4 @@
-"""The consultation step's flow: people deliberate: hearings, councils, the four deliberations and two publications."""
+"""Consultation's flow: people sit together, vote, publish and object."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -6,7 +6,13 @@ from prefect.client.schemas.objects import State
 from flows.shift import work_shift
 
 
-@flow(name="consultation", validate_parameters=False, persist_result=False, retries=0)
-async def consultation(engine: str) -> State:
+@flow(
+    name="consultation",
+    flow_run_name="{engine}",
+    validate_parameters=False,
+    persist_result=False,
+    retries=0,
+)
+async def consultation(engine: str) -> State:  # noqa: ARG001 - the run is named by it
     """One shift of the consultation step. What is decided stands in `flows.decide`."""
     return await work_shift()

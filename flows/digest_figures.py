@@ -78,13 +78,15 @@ SELECT count(*), count(*) FILTER (WHERE EXISTS (
  SELECT FROM jsonb_array_elements(w.parties) p
  WHERE p->>'signed_at' IS NULL AND NOT coalesce((p->>'released')::boolean, false)))
 FROM whistles w JOIN cases c ON c.whistle_id = w.id
-WHERE c.township = ANY(%(townships)s) AND c.mark = %(unmarked)s AND w.state = %(blown)s
+WHERE c.township = ANY(%(townships)s) AND c.mark = %(unmarked)s AND c.version > 0
+ AND c.state <> ALL(%(not_ours)s) AND w.state = %(blown)s
 """
 
 _ANSWERS = """
 SELECT count(*), coalesce(sum((%(values)s::jsonb->>v.satisfaction)::float8), 0)
 FROM visits v JOIN cases c ON c.id = v.case_id
-WHERE c.township = ANY(%(townships)s) AND c.mark = %(unmarked)s AND v.contacted
+WHERE c.township = ANY(%(townships)s) AND c.mark = %(unmarked)s AND c.version > 0
+ AND c.state <> ALL(%(not_ours)s) AND v.contacted
  AND v.satisfaction <> '' AND v.answered_at >= %(from)s AND v.answered_at < %(until)s
 """
 

@@ -1,4 +1,4 @@
-"""The directory step's flow: organisations, people, roles, duty rosters and app keys change, with dates."""
+"""The directory's flow: organisations, people, roles, rosters and app keys change."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -6,7 +6,13 @@ from prefect.client.schemas.objects import State
 from flows.shift import work_shift
 
 
-@flow(name="directory", validate_parameters=False, persist_result=False, retries=0)
-async def directory(engine: str) -> State:
+@flow(
+    name="directory",
+    flow_run_name="{engine}",
+    validate_parameters=False,
+    persist_result=False,
+    retries=0,
+)
+async def directory(engine: str) -> State:  # noqa: ARG001 - the run is named by it
     """One shift of the directory step. What is decided stands in `flows.decide`."""
     return await work_shift()

@@ -87,7 +87,7 @@ def facts_for(
     """Return the slice of the workspace that a decision may know."""
     office = setting.shelf.office(policy.version)
     if isinstance(given, Firing):
-        return _facts_of_firing(given, work, policy, office, now)
+        return _facts_of_firing(given, work, office)
     data = given.data
     if isinstance(data, ReportFiled):
         return Facts(
@@ -109,9 +109,7 @@ def facts_for(
     )
 
 
-def _facts_of_firing(
-    firing: Firing, work: Workspace, policy: Policy, office: Office, now: datetime
-) -> Facts:
+def _facts_of_firing(firing: Firing, work: Workspace, office: Office) -> Facts:
     township = work.township(firing.township)
     if firing.clock.kind is not ClockKind.ROUND:
         return Facts(directory=work.directory, office=office, township=township)

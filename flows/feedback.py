@@ -1,4 +1,4 @@
-"""The feedback step's flow: villagers are asked, and cases closed, reopened, evaluated and put away."""
+"""Feedback's flow: villagers are asked, cases closed, reopened, evaluated and put away."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -6,7 +6,13 @@ from prefect.client.schemas.objects import State
 from flows.shift import work_shift
 
 
-@flow(name="feedback", validate_parameters=False, persist_result=False, retries=0)
-async def feedback(engine: str) -> State:
+@flow(
+    name="feedback",
+    flow_run_name="{engine}",
+    validate_parameters=False,
+    persist_result=False,
+    retries=0,
+)
+async def feedback(engine: str) -> State:  # noqa: ARG001 - the run is named by it
     """One shift of the feedback step. What is decided stands in `flows.decide`."""
     return await work_shift()

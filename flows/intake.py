@@ -1,4 +1,4 @@
-"""The intake step's flow: reports are verified, classified, registered, merged, rejected or settled on the spot."""
+"""Intake's flow: reports are verified, registered, rejected, merged, settled on the spot."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -6,7 +6,13 @@ from prefect.client.schemas.objects import State
 from flows.shift import work_shift
 
 
-@flow(name="intake", validate_parameters=False, persist_result=False, retries=0)
-async def intake(engine: str) -> State:
+@flow(
+    name="intake",
+    flow_run_name="{engine}",
+    validate_parameters=False,
+    persist_result=False,
+    retries=0,
+)
+async def intake(engine: str) -> State:  # noqa: ARG001 - the run is named by it
     """One shift of the intake step. What is decided stands in `flows.decide`."""
     return await work_shift()

@@ -61,7 +61,8 @@ def read_entries(cursor: Cursor, shard: int, after: int, limit: int) -> list[Ent
     """Return the next entries of a shard's journal."""
     rows = cursor.execute(
         "SELECT shard, seq, kind, event_type, subject, township, decided_at, directory_revision,"
-        " policy_version, body, signature FROM journal WHERE shard = %s AND seq > %s ORDER BY seq LIMIT %s",
+        " policy_version, body, signature FROM journal"
+        " WHERE shard = %s AND seq > %s ORDER BY seq LIMIT %s",
         (shard, after, limit),
     ).fetchall()
     return [Entry(**dict(zip(Entry.__struct_fields__, row, strict=True))) for row in rows]

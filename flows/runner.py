@@ -23,7 +23,7 @@ class Runner(Protocol):
 class PlainRunner:
     """Does the work and nothing else: tests, benchmarks, and whenever Prefect is away."""
 
-    def run(self, batch: Batch, work: Work) -> list[Result]:
+    def run(self, batch: Batch, work: Work) -> list[Result]:  # noqa: ARG002 - one port, two ways
         """Do `work`."""
         return work()
 

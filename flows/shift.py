@@ -48,7 +48,7 @@ class Job:
         self._begun.set()
         try:
             self._results = self._work()
-        except BaseException as fault:  # every fault belongs to the engine's loop, not to Prefect
+        except BaseException as fault:  # noqa: BLE001 - every fault belongs to the engine's loop, not to Prefect
             self.fault = fault
         finally:
             self._done.set()

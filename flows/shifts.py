@@ -147,7 +147,7 @@ class Shifts:
         try:
             with tags(f"engine:{self._engine}"):
                 return await FLOWS[step](self._engine, return_state=True)
-        except Exception as fault:  # the server may vanish at any call: the work goes on plainly
+        except Exception as fault:  # noqa: BLE001 - the server may vanish at any call: the work goes on plainly
             log.warning("a shift of %s could not be recorded: %s", step, type(fault).__name__)
             return None
         finally:

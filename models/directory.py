@@ -239,7 +239,7 @@ class Directory:
 
 
 def _insert(spells: list[S], entry: S, *, same: tuple[str, ...] = ()) -> None:
-    """Put an entry in its place by `valid_from`; a correction takes the place of what it corrects."""
+    """Put an entry in its place by `valid_from`; a correction replaces what it corrects."""
     index = bisect_right(spells, entry.valid_from, key=lambda spell: spell.valid_from)
     while index > 0 and spells[index - 1].valid_from == entry.valid_from:
         if not same or _identity(spells[index - 1])[: len(same)] == same:

@@ -1,4 +1,4 @@
-"""What proves the order of things: journal, records, outcomes, parked, dead letters, outbox, timers."""
+"""What proves the order of things: journal, records, outcomes, what waits, outbox, timers."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -108,6 +108,9 @@ class ParkedEvent(Struct, kw_only=True):
 _PARKED_COLUMNS = (
     'id::text, seq, case_id::text, source, event_id, body, signature, topic_id, partition, "offset"'
 )
+_PARKED = f"SELECT {_PARKED_COLUMNS} FROM parked"  # noqa: S608 - our own column names
+_PARKED_BY_CASE = f"{_PARKED} WHERE shard = %s AND case_id = ANY(%s::uuid[]) ORDER BY case_id, seq"
+_PARKED_BY_ID = f"{_PARKED} WHERE id = ANY(%s::uuid[])"
 
 
 def load_parked(
@@ -115,11 +118,7 @@ def load_parked(
 ) -> dict[str, list[ParkedEvent]]:
     """Return what waits for these cases, in the order it came."""
     found: dict[str, list[ParkedEvent]] = {}
-    rows = cursor.execute(
-        f"SELECT {_PARKED_COLUMNS} FROM parked WHERE shard = %s AND case_id = ANY(%s::uuid[])"
-        " ORDER BY case_id, seq",
-        (shard, sorted(set(case_ids))),
-    ).fetchall()
+    rows = cursor.execute(_PARKED_BY_CASE, (shard, sorted(set(case_ids)))).fetchall()
     for parked in map(_parked, rows):
         found.setdefault(parked.case_id, []).append(parked)
     return found
@@ -127,9 +126,7 @@ def load_parked(
 
 def load_parked_by_id(cursor: Cursor, ids: Sequence[str]) -> dict[str, ParkedEvent]:
     """Return waiting events by their own ids."""
-    rows = cursor.execute(
-        f"SELECT {_PARKED_COLUMNS} FROM parked WHERE id = ANY(%s::uuid[])", (list(ids),)
-    ).fetchall()
+    rows = cursor.execute(_PARKED_BY_ID, (list(ids),)).fetchall()
     return {parked.id: parked for parked in map(_parked, rows)}
 
 

@@ -48,6 +48,15 @@ _positions = msgspec.json.Decoder(Positions)
 _encode = msgspec.json.encode
 
 _COLUMNS = "epoch, seq, audit_seq, audit_hash, positions::text"
+_TAKE = (  # noqa: S608 - our own column names
+    "UPDATE shards SET epoch = epoch + 1, owner = %s, taken_at = %s WHERE shard = %s"
+    f" RETURNING {_COLUMNS}"
+)
+_FENCE = (  # noqa: S608 - our own column names
+    "UPDATE shards SET positions = %s::jsonb"
+    " WHERE shard = %s AND epoch = %s AND positions = %s::jsonb"
+    f" RETURNING {_COLUMNS}"
+)
 
 
 def make_shards(cursor: Cursor, count: int) -> None:
@@ -62,11 +71,7 @@ def make_shards(cursor: Cursor, count: int) -> None:
 
 def take_shard(cursor: Cursor, shard: int, owner: str, now: datetime) -> ShardState:
     """Become the owner: adds one to the epoch, so that every older owner's writes find no row."""
-    cursor.execute(
-        "UPDATE shards SET epoch = epoch + 1, owner = %s, taken_at = %s WHERE shard = %s"
-        f" RETURNING {_COLUMNS}",
-        (owner, now, shard),
-    )
+    cursor.execute(_TAKE, (owner, now, shard))
     row = cursor.fetchone()
     if row is None:
         raise ShardLost(f"there is no shard {shard}: was the installation made with fewer?")
@@ -79,9 +84,7 @@ def fence(cursor: Cursor, state: ShardState, positions: Positions) -> ShardState
     Raises `ShardLost` where the epoch or the positions are not those this owner left behind.
     """
     cursor.execute(
-        "UPDATE shards SET positions = %s::jsonb"
-        " WHERE shard = %s AND epoch = %s AND positions = %s::jsonb"
-        f" RETURNING {_COLUMNS}",
+        _FENCE,
         (
             _encode(positions).decode(),
             state.shard,

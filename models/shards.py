@@ -1,4 +1,4 @@
-"""Shards and what proves their order: ownership, journal, records, outcomes, parked, dead letters."""
+"""Shards and what proves their order: ownership, journal, records, fates, what waits."""
 
 from datetime import datetime
 from typing import Any

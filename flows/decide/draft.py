@@ -26,7 +26,7 @@ class Refusal(NamedTuple):
     """Why the rules say no: a code that outcome messages and tests speak, and what it is about."""
 
     code: str
-    detail: Detail = {}
+    detail: Detail = {}  # noqa: RUF012 - a tuple's default, which nobody changes
 
 
 def system(step: Step, org: str = "") -> Acting:

@@ -4,6 +4,7 @@ from flows.decide.draft import Draft
 from models.directory import Org
 from models.policy.categories import Owner as UnitName
 from models.policy.people import OrgKind, Role
+from models.values import OrgId, RoleName
 from notifications.notice import RoleAt
 
 _DIGITS = {
@@ -51,7 +52,7 @@ def role_at(sheet: Draft, role: Role, level: OrgKind) -> RoleAt | None:
     if start is None:
         return None
     org, _ = sheet.facts.directory.find_holder(role, start.id, sheet.now)
-    return RoleAt(role=role, org=org) if org else None
+    return RoleAt(role=RoleName(role), org=OrgId(org)) if org else None
 
 
 def holder_org(sheet: Draft, role: Role) -> str:
