@@ -14,17 +14,20 @@ PREFECT_DATABASE = "prefect"
 
 
 def embedded_servers(
-    settings: Settings, *, prefect: bool = True
+    settings: Settings, *, prefect: bool = True, durable: bool = True
 ) -> tuple[Settings, tuple[Child, ...]]:
     """Return settings in which every address is settled, and the children that will answer there.
 
     The children are named `postgres`, `kafka` and `prefect`. Nothing is started. A port of 0
-    becomes a free one. Without `prefect` its address stays as it is, given or not.
+    becomes a free one. Without `prefect` its address stays as it is, given or not. What is not
+    `durable` is quicker and lost with a power cut: for rehearsals only.
     """
     children: list[Child] = []
     if settings.http_port == 0:
         settings = settings.changed(http_port=free_port())
-    database = Postgres(settings.home / "postgres", databases=(DATABASE, PREFECT_DATABASE))
+    database = Postgres(
+        settings.home / "postgres", databases=(DATABASE, PREFECT_DATABASE), durable=durable
+    )
     brings_prefect = prefect and settings.prefect_api_url is None
     if settings.database_url is None or brings_prefect:
         children.append(database.child("postgres"))

@@ -54,6 +54,7 @@ class _Watched:
     failures: int = 0  # since it was last settled
     was_ready: bool = False
     due: float = field(default=0.0)  # monotonic; when to look, or to start again
+    longest_pause: timedelta = LONGEST_PAUSE
 
     def status(self) -> Status:
         pid = self.process.pid if self.process else None
@@ -93,7 +94,7 @@ class _Watched:
         self.failures += 1
         if not self.was_ready and self.failures >= TRIES:
             raise why
-        pause = min(FIRST_PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** (self.failures - 1), self.longest_pause)
         self.state, self.process, self.due = State.FALLEN, None, now + pause.total_seconds()
 
     def stop(self) -> None:
@@ -110,11 +111,15 @@ class Supervisor:
         children: Sequence[Child],
         *,
         on_change: Callable[[tuple[Status, ...]], None] = lambda _: None,
+        longest_pause: timedelta = LONGEST_PAUSE,
     ) -> None:
-        """Order the children by their needs; report through `on_change` whenever one changes."""
+        """Order the children by their needs; report through `on_change` whenever one changes.
+
+        `longest_pause` is how long one that fell again and again waits for its next start.
+        """
         by_name = {child.name: child for child in children}
         order = TopologicalSorter({child.name: child.needs for child in children}).static_order()
-        self._watched = [_Watched(by_name[name]) for name in order]
+        self._watched = [_Watched(by_name[name], longest_pause=longest_pause) for name in order]
         self._on_change = on_change
         self._told: tuple[Status, ...] = ()
 
