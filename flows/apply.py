@@ -20,7 +20,7 @@ from flows.workspace import Workspace
 from flows.written import Written
 from models import case_store, ledger_store, shard_store
 from models.audit_chain import ChainHead, chain
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.commitments import text_commitment
 from models.directory import Directory
 from models.directory_store import load_directory, lock_directory, save_entries

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from models.case import ClockKind, WhistleState
+from models.clocks import ClockKind
+from models.handling import WhistleState
 from models.policy.categories import Urgency
 from models.policy.work import Satisfaction
 from models.values import SETTLED_STATES, CaseState, Mark, Step

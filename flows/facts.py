@@ -9,11 +9,12 @@ from events.contract.reports import HistoryRecorded, MergeDeclined, ReportFiled,
 from events.contract.tasks import TaskRequested
 from flows.decide.decision import Facts, Firing, Neighbour, OpenWork
 from flows.workspace import Workspace
-from models.case import ClockKind, task_id_of
+from models.clocks import ClockKind
 from models.office import Office
 from models.policy.schema import Policy
 from models.setting import Setting
 from models.values import Mark, Step, case_id_of, history_case_id, is_id
+from models.village import task_id_of
 
 
 def subject_of(event: Event) -> str:

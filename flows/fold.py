@@ -24,10 +24,12 @@ from flows.facts import facts_for, subject_of
 from flows.letters import Letters
 from flows.scribe import Scribe, parked_id
 from flows.workspace import Workspace
-from models.case import Case, Clock, Township, VillageTask
+from models.case import Case
+from models.clocks import Clock
 from models.ledger_store import ParkedEvent
 from models.setting import Setting
 from models.values import DeadLetterReason, Fate
+from models.village import Township, VillageTask
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from events.contract.registry import INBOUND_TOPICS, STEP_OF_TOPIC, Topic, plain_topic
 from flows.batch import Batch, DueFiring, RawRecord
 from flows.decide.route import STEP_OF_CLOCK
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.ledger_store import DueTimer
 from models.values import Step
 

@@ -15,11 +15,13 @@ from flows.outgoing import Outgoing
 from flows.workspace import Workspace
 from flows.written import Written
 from models.audit_chain import Act, Circumstance
-from models.case import Case, Clock, Township, VillageTask
+from models.case import Case
+from models.clocks import Clock
 from models.policy.schema import Policy
 from models.rows import to_json
 from models.setting import Row, Setting
 from models.values import Fate, Mark, derived_id
+from models.village import Township, VillageTask
 from notifications.addressees import notice_rows
 
 

@@ -33,6 +33,8 @@ _LOCK = 0x7365616C
 #: Under this name the installation's facts tell how far each shard is sealed. For looking only.
 SEALED_TO = "sealed_to"
 _COPY_AT_ONCE = 1000
+#: A seal is about the whole installation; events name a place, and no place has this code.
+_NOWHERE = "000000"
 #: Shard through whose outbox seals go; every installation has it.
 _SHARD = 0
 
@@ -88,7 +90,8 @@ class Sealer:
             (seal.number, seal.made_at, seal.to_json().decode()),
         )
         sealed_to = self._sealed_to | {new.shard: new.to_seq for new in ranges}
-        connection.execute(_NOTE, (SEALED_TO, to_json(sealed_to)))
+        noted = to_json({str(shard): to_seq for shard, to_seq in sealed_to.items()})
+        connection.execute(_NOTE, (SEALED_TO, noted))
         with connection.cursor() as cursor:
             OUTBOX.copy(cursor, [self._published(seal, now)])
             cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
@@ -139,7 +142,7 @@ class Sealer:
             source=ENGINE_SOURCE,
             type=type_name(data),
             time=now,
-            township="",
+            township=_NOWHERE,
             acting=Acting(
                 actor=f"{SYSTEM_PREFIX}sealer", role="system", org="", asserted_by="system"
             ),

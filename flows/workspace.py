@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from flows.decide.decision import Neighbour, OpenWork
 from models.audit_chain import ChainHead
-from models.case import Case, Township, VillageTask
+from models.case import Case
 from models.directory import Directory
 from models.ledger_store import ParkedEvent
 from models.values import CaseId, Mark
+from models.village import Township, VillageTask
 
 
 class Workspace:

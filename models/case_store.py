@@ -9,16 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from models.audit_chain import NOTHING, ChainHead
-from models.case import (
-    Assignment,
-    AssignmentState,
-    Case,
-    Consultation,
-    Township,
-    VillageTask,
-    Visit,
-    Whistle,
-)
+from models.case import Case
 from models.cases import (
     Assignments,
     Cases,
@@ -28,8 +19,11 @@ from models.cases import (
     Visits,
     Whistles,
 )
+from models.consulting import Consultation
+from models.handling import Assignment, AssignmentState, Visit, Whistle
 from models.rows import RowMap
 from models.values import SETTLED_STATES
+from models.village import Township, VillageTask
 
 Cursor = psycopg.Cursor[Any]
 

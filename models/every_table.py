@@ -4,6 +4,7 @@ import models.audit_rows
 import models.cases
 import models.digests
 import models.directory_rows
+import models.doors
 import models.notices
 import models.shards  # noqa: F401  (imported for the tables they declare)
 from models.table import Table

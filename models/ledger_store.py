@@ -10,8 +10,8 @@ from msgspec.structs import asdict
 
 from models.audit_chain import AuditRecord
 from models.audit_rows import AuditRows
-from models.case import Clock
 from models.cases import FreeTexts
+from models.clocks import Clock
 from models.notices import Notices
 from models.rows import RowMap, to_json
 from models.shards import DeadLetters, Journal, Outbox, Outcomes, Parked, Records, Timers

@@ -48,12 +48,12 @@ _positions = msgspec.json.Decoder(Positions)
 _encode = msgspec.json.encode
 
 _COLUMNS = "epoch, seq, audit_seq, audit_hash, positions::text"
-_TAKE = (  # noqa: S608 - our own column names
-    "UPDATE shards SET epoch = epoch + 1, owner = %s, taken_at = %s WHERE shard = %s"
+_TAKE = (
+    "UPDATE shards SET epoch = epoch + 1, owner = %s, taken_at = %s WHERE shard = %s"  # noqa: S608 - our own column names
     f" RETURNING {_COLUMNS}"
 )
-_FENCE = (  # noqa: S608 - our own column names
-    "UPDATE shards SET positions = %s::jsonb"
+_FENCE = (
+    "UPDATE shards SET positions = %s::jsonb"  # noqa: S608 - our own column names
     " WHERE shard = %s AND epoch = %s AND positions = %s::jsonb"
     f" RETURNING {_COLUMNS}"
 )

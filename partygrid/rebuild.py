@@ -138,11 +138,7 @@ def _next_group(feeds: dict[int, _Feed], revision: int) -> list[Entry]:
         raise CannotGoOn(revision=revision)
     feed = min(ready, key=_urgency)
     group = [feed.take()]
-    while (
-        feed.head is not None
-        and len(group) < AT_ONCE
-        and _go_together(group[0], feed.head)
-    ):
+    while feed.head is not None and len(group) < AT_ONCE and _go_together(group[0], feed.head):
         group.append(feed.take())
     return group
 

@@ -19,11 +19,11 @@ from flows.decide.admission_sheet import (
 from flows.decide.draft import Draft, Refusal, system
 from flows.decide.fitting import event_of
 from flows.decide.route import handles
-from models.case import TaskState, VillageTask, task_id_of
 from models.directory import Org
 from models.policy.actions import Action
 from models.policy.responsibility import AdmissionRules
 from models.values import Step
+from models.village import TaskState, VillageTask, task_id_of
 from notifications.notice import NoticeKind
 
 

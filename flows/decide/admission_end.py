@@ -21,9 +21,10 @@ from flows.decide.admission_sheet import (
 from flows.decide.decision import Firing
 from flows.decide.draft import Draft, Refusal, system
 from flows.decide.route import fires, handles
-from models.case import ClockKind, TaskState, VillageTask
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.values import Step
+from models.village import TaskState, VillageTask
 from notifications.notice import NoticeKind, instant
 
 

@@ -28,12 +28,13 @@ from flows.decide.admission_sheet import (
 )
 from flows.decide.draft import Draft, Refusal
 from flows.decide.route import handles
-from models.case import ClockKind, TaskReview, TaskState, VillageTask
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.responsibility import AdmissionRules
 from models.policy.span import Span
 from models.values import SYSTEM_PREFIX
+from models.village import TaskReview, TaskState, VillageTask
 from notifications.notice import NoticeKind, instant
 
 

@@ -8,12 +8,13 @@ from events.contract.envelope import Acting
 from flows.decide.decision import Audit, Firing
 from flows.decide.draft import Detail, Draft, Refusal, system, with_clock
 from flows.decide.rights import Reach, why_not
-from models.case import Clock, ClockKind, TaskState, VillageTask
+from models.clocks import Clock, ClockKind
 from models.directory import Org as DirectoryOrg
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.policy.span import Span
 from models.values import OrgId, RoleName, Step
+from models.village import TaskState, VillageTask
 from notifications.notice import Notice, NoticeKind, Org, Recipient, RoleAt, Urgency
 
 _DAY = timedelta(days=1)

@@ -10,8 +10,10 @@ from events.contract.assignment import AssigneeKind
 from events.contract.envelope import Event
 from flows.decide.able import able
 from flows.decide.draft import Draft
-from models.case import Assignment, AssignmentState, Case, ClockKind, Owner
+from models.case import Case, Owner
+from models.clocks import ClockKind
 from models.deadlines import Deadline
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.policy.categories import Urgency
 from models.policy.people import OrgKind, Role

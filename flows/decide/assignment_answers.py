@@ -20,7 +20,8 @@ from flows.decide.decision import Firing
 from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import own_handler, told
 from flows.decide.route import fires, handles
-from models.case import Assignment, AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.values import CaseState, Step
 from notifications.notice import NoticeKind

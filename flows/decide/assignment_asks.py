@@ -9,7 +9,8 @@ from flows.decide.escalation_notices import unit_name
 from flows.decide.handled import told
 from flows.decide.late import in_time
 from flows.decide.route import fires
-from models.case import Ask, AskKind, ClockKind
+from models.case import Ask, AskKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import PersonId, Step

@@ -20,8 +20,10 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import HANDLERS, handler_of, own_handler, told
 from flows.decide.intake_routing import routing
 from flows.decide.route import handles
-from models.case import Assignment, AssignmentState, ClockKind, Owner
+from models.case import Owner
+from models.clocks import ClockKind
 from models.directory import Org
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.policy.work import Acting

@@ -29,7 +29,9 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.escalation_notices import unit_name
 from flows.decide.handled import handler_of, own_handler, told
 from flows.decide.route import fires, handles
-from models.case import Ask, AskKind, Assignment, AssignmentState, ClockKind, Owner
+from models.case import Ask, AskKind, Owner
+from models.clocks import ClockKind
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import CaseState, Step

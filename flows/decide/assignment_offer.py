@@ -8,7 +8,8 @@ from flows.decide.assignment_waiting import by_hand
 from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import own_handler, told
 from flows.decide.matching import KIND_OF_ROLE, Member, handlers_needed, why_unfit
-from models.case import Assignment, AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import OrgId, PersonId

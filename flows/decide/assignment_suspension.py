@@ -12,7 +12,8 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import own_handler, told
 from flows.decide.limits import run_case_limit, stop_case_limit
 from flows.decide.route import fires, handles
-from models.case import Ask, AskKind, ClockKind
+from models.case import Ask, AskKind
+from models.clocks import ClockKind
 from models.deadlines import Deadline, resume
 from models.policy.actions import Action
 from models.policy.people import Role

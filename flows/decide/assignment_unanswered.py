@@ -12,7 +12,8 @@ from flows.decide.draft import Draft
 from flows.decide.escalation_notices import listener, unit_name
 from flows.decide.handled import handler_of, told
 from flows.decide.route import fires
-from models.case import AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.actions import Action
 from models.policy.clocks import Told
 from models.policy.people import OrgKind, Role

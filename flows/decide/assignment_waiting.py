@@ -20,16 +20,11 @@ from flows.decide.handled import told
 from flows.decide.matching import members
 from flows.decide.matching_round import is_urgent, match_round
 from flows.decide.route import fires, handles
-from models.case import (
-    Assignment,
-    AssignmentState,
-    CandidateOption,
-    Case,
-    Clock,
-    ClockKind,
-    Township,
-)
+from models.case import Case
+from models.clocks import Clock, ClockKind
+from models.handling import Assignment, AssignmentState, CandidateOption
 from models.values import Step
+from models.village import Township
 from notifications.notice import NoticeKind, instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -24,7 +24,7 @@ from flows.decide.handled import (
 )
 from flows.decide.late import mark_late_received
 from flows.decide.route import handles
-from models.case import Assignment, AssignmentState
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.values import CaseState
 from notifications.notice import NoticeKind

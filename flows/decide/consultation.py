@@ -31,7 +31,9 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import acted_at
 from flows.decide.route import handles
 from flows.decide.waiting import answer
-from models.case import ClockKind, Consultation, Opinion, Owner
+from models.case import Owner
+from models.clocks import ClockKind
+from models.consulting import Consultation, Opinion
 from models.policy.actions import Action
 from models.policy.consultation import Body
 from models.values import SYSTEM_PREFIX, CaseState, Mark, OrgId, PersonId, RoleName

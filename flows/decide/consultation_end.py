@@ -19,7 +19,9 @@ from flows.decide.escalation import no_longer_needed, record_breach, rings
 from flows.decide.places import org_at, role_at
 from flows.decide.route import fires
 from flows.decide.waiting import answer
-from models.case import ClockKind, Consultation, Owner
+from models.case import Owner
+from models.clocks import ClockKind
+from models.consulting import Consultation
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import CaseState, OrgId, RoleName, Step

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from events.contract.consultation import Stance
 from flows.decide.draft import Detail, Refusal
-from models.case import Sitting, Vote
+from models.consulting import Sitting, Vote
 from models.policy.consultation import Base, Threshold
 
 

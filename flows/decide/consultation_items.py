@@ -16,7 +16,8 @@ from flows.decide.escalation import no_longer_needed, rings
 from flows.decide.late import in_time
 from flows.decide.places import org_at, role_at
 from flows.decide.route import fires, handles
-from models.case import ActionItem, ClockKind, Consultation
+from models.clocks import ClockKind
+from models.consulting import ActionItem, Consultation
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import OrgId, PersonId, Step, derived_id

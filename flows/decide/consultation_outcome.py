@@ -14,7 +14,7 @@ from flows.decide.consultation_rules import (
 from flows.decide.consultation_tally import counted
 from flows.decide.draft import Detail, Draft, Refusal
 from flows.decide.route import handles
-from models.case import Consultation
+from models.consulting import Consultation
 from models.policy.actions import Action
 from models.policy.consultation import Body, Outcome
 

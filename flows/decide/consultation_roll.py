@@ -5,7 +5,7 @@ from typing import NamedTuple
 from events.contract.consultation import ConsultationInvited, Seat
 from flows.decide.consultation_rules import SittingRule, edit
 from flows.decide.draft import Draft, Refusal
-from models.case import Consultation, RollSeat
+from models.consulting import Consultation, RollSeat
 from models.policy.consultation import Body, Roll
 
 #: What the directory says of a Party member who has no vote yet (预备党员).

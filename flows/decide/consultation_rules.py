@@ -10,7 +10,8 @@ from events.contract.envelope import Event
 from flows.decide.able import able
 from flows.decide.draft import Draft, Refusal
 from flows.decide.places import org_at
-from models.case import Consultation, Owner
+from models.case import Owner
+from models.consulting import Consultation
 from models.policy.actions import Action
 from models.policy.consultation import Body, BodyRank, Outcome, Quorum, Roll, Step, Threshold
 from models.policy.people import OrgKind, Role

@@ -13,7 +13,7 @@ from flows.decide.consultation_tally import enter, entered, writer
 from flows.decide.draft import Draft, Refusal
 from flows.decide.four_two_meetings import SHEET_STAGES, decide_sheet
 from flows.decide.route import handles
-from models.case import Consultation, Sitting, Vote
+from models.consulting import Consultation, Sitting, Vote
 from models.policy.actions import Action
 
 

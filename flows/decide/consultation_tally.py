@@ -19,7 +19,8 @@ from flows.decide.consultation_rules import (
     rule_at,
 )
 from flows.decide.draft import Draft, Refusal
-from models.case import ClockKind, Consultation, Sitting
+from models.clocks import ClockKind
+from models.consulting import Consultation, Sitting
 from models.policy.actions import Action
 from models.values import OrgId, PersonId, RoleName
 from notifications.notice import NoticeKind, Person, Recipient, RoleAt, instant

@@ -5,10 +5,12 @@ from datetime import datetime
 from msgspec import Struct
 
 from events.contract.envelope import Acting, Event, Payload
-from models.case import Case, Clock, Township, VillageTask
+from models.case import Case
+from models.clocks import Clock
 from models.directory import Directory
 from models.office import Office
 from models.values import CaseId, Fate
+from models.village import Township, VillageTask
 from notifications.notice import Notice
 
 

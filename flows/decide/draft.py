@@ -12,11 +12,13 @@ from msgspec.structs import replace
 
 from events.contract.envelope import Acting, Event, Payload
 from flows.decide.decision import Audit, Facts, FollowUp, Input
-from models.case import Case, Clock, ClockKind, Owner, Township, VillageTask
+from models.case import Case, Owner
+from models.clocks import Clock, ClockKind
 from models.deadlines import Deadline, due
 from models.policy.schema import Policy
 from models.policy.span import Span
 from models.values import SYSTEM_PREFIX, CaseState, Mark, Step, derived_id
+from models.village import Township, VillageTask
 from notifications.notice import Notice, NoticeKind, Recipient, Urgency
 
 Detail = dict[str, str | int | bool | None]

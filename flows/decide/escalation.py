@@ -15,7 +15,7 @@ from flows.decide.escalation_notices import owner_unit, tell_owner, tell_role
 from flows.decide.ladder import climb, start_ladder
 from flows.decide.limits import run_case_limit
 from flows.decide.route import fires, handles
-from models.case import Clock, ClockKind
+from models.clocks import Clock, ClockKind
 from models.deadlines import Deadline, recompute, warning_at
 from models.policy.actions import Action
 from models.policy.people import Role

@@ -9,7 +9,8 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.escalation_notices import in_circle, unit_name
 from flows.decide.places import org_at, unit
 from flows.decide.route import handles
-from models.case import ClockKind, Party
+from models.clocks import ClockKind
+from models.handling import Party
 from models.policy.actions import Action
 from models.policy.people import OrgKind
 from models.values import SYSTEM_PREFIX, OrgId, RoleName

@@ -11,7 +11,7 @@ from flows.decide.intake_correcting import hurry
 from flows.decide.intake_emergency import sound_alarm
 from flows.decide.route import handles
 from flows.decide.waiting import answer, waits_for
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from notifications.notice import instant
 

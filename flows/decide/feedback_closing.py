@@ -10,7 +10,7 @@ from flows.decide.intake_marks import hand_to
 from flows.decide.late import mark_late_received
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer, waits_for
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.work import Acting

@@ -9,7 +9,7 @@ from flows.decide.feedback_visiting import ask, usable_channel
 from flows.decide.handled import told
 from flows.decide.route import handles
 from flows.decide.waiting import answer
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.values import CaseState
 from notifications.notice import NoticeKind

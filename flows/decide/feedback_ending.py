@@ -7,7 +7,8 @@ from flows.decide.feedback_reopening import window_ends
 from flows.decide.fitting import unfit
 from flows.decide.intake_ending import end_work
 from flows.decide.route import fires, handles
-from models.case import Case, ClockKind
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.schema import Policy
 from models.values import CaseState, OrgId, Step

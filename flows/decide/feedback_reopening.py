@@ -16,7 +16,7 @@ from flows.decide.late import in_time
 from flows.decide.limits import set_case_limit
 from flows.decide.route import handles
 from flows.decide.waiting import answer
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import CaseState, OrgId

@@ -15,7 +15,9 @@ from flows.decide.handled import told
 from flows.decide.intake_marks import hand_to
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer, waits_for
-from models.case import Case, ClockKind, Visit
+from models.case import Case
+from models.clocks import ClockKind
+from models.handling import Visit
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.span import Span
@@ -28,12 +30,20 @@ _BUCKETS = 10_000
 
 @handles(VisitRequested)
 def request_visit(sheet: Draft, data: VisitRequested) -> Refusal | None:
-    """回访. When checked work is to be asked about; where nobody is to be asked, it is closed."""
+    """回访. When checked work is to be asked about; where nobody is to be asked, it is closed.
+
+    A person never passes the check over by it, but may choose another way of asking.
+    """
     if refusal := unfit(sheet, Action.FEEDBACK_VISIT):
         return refusal
+    by_engine = sheet.acting.actor.startswith(SYSTEM_PREFIX)
+    if not by_engine and waits_for(sheet, ClockKind.CHECK):
+        return Refusal("not_checked_yet")
+    if not by_engine and (visit := _asked_otherwise(sheet, data.channel)) is not None:
+        _change_channel(sheet, visit)
+        return None
     if waits_for(sheet, ClockKind.VISIT) or waits_for(sheet, ClockKind.CLOSE):
         return Refusal("visit_asked_already")
-    by_engine = sheet.acting.actor.startswith(SYSTEM_PREFIX)
     why_not = nobody_to_ask(sheet) or (not_drawn(sheet) if by_engine else "")
     if why_not and not by_engine:
         return Refusal(why_not)
@@ -43,6 +53,36 @@ def request_visit(sheet: Draft, data: VisitRequested) -> Refusal | None:
     else:
         ask(sheet, usable_channel(sheet, data.channel), sheet.policy.deadlines.visit)
     return None
+
+
+def _asked_otherwise(sheet: Draft, wanted: VisitChannel) -> Visit | None:
+    """Return the visit by another channel, where it is still to be asked and nobody has tried."""
+    visit, channel = sheet.case.visit, usable_channel(sheet, wanted)
+    if visit is None or not waits_for(sheet, ClockKind.VISIT):
+        return None
+    if visit.attempts or visit.channel == channel.value:
+        return None
+    return replace(visit, channel=channel.value)
+
+
+def _change_channel(sheet: Draft, visit: Visit) -> None:
+    """Ask in another way; the clock of the visit runs on."""
+    sheet.change(visit=visit)
+    sheet.record(Action.FEEDBACK_VISIT, reason="asked_otherwise", detail={"channel": visit.channel})
+    clock = sheet.case.clock(ClockKind.VISIT)
+    _send_link(sheet, visit, instant(clock.due_at if clock is not None else sheet.now))
+
+
+def _send_link(sheet: Draft, visit: Visit, due_at: str) -> None:
+    """Send the reporter the link, where that is how they are asked."""
+    if visit.channel == VisitChannel.LINK.value and sheet.case.reporter_ref:
+        sheet.notify(
+            NoticeKind.EVALUATION_ASKED,
+            Reporter(sheet.case.reporter_ref),
+            about=visit.id,
+            due_at=due_at,
+            link_code=visit.id,
+        )
 
 
 def nobody_to_ask(sheet: Draft) -> str:
@@ -85,14 +125,7 @@ def ask(sheet: Draft, channel: VisitChannel, within: Span, *, disputed: str = ""
     )
     due_at = instant(deadline.due_at)
     sheet.notify(NoticeKind.VISIT_REQUESTED, told(owner), about=visit.id, due_at=due_at)
-    if channel is VisitChannel.LINK and sheet.case.reporter_ref:
-        sheet.notify(
-            NoticeKind.EVALUATION_ASKED,
-            Reporter(sheet.case.reporter_ref),
-            about=visit.id,
-            due_at=due_at,
-            link_code=visit.id,
-        )
+    _send_link(sheet, visit, due_at)
 
 
 @handles(VisitAnswered)

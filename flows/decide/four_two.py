@@ -36,7 +36,7 @@ from flows.decide.consultation_rules import (
 from flows.decide.draft import Detail, Draft, Refusal
 from flows.decide.places import org_at
 from flows.decide.route import handles
-from models.case import Consultation, Passed
+from models.consulting import Consultation, Passed
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from notifications.notice import instant

@@ -21,7 +21,7 @@ from flows.decide.consultation_tally import enter, entered, writer
 from flows.decide.draft import Draft, Refusal
 from flows.decide.four_two import at_step, pass_step
 from flows.decide.route import handles
-from models.case import Consultation, Sitting
+from models.consulting import Consultation, Sitting
 from models.policy.actions import Action
 from notifications.notice import instant
 

@@ -14,7 +14,9 @@ from events.contract.feedback import VisitRequested
 from flows.decide.able import able
 from flows.decide.draft import Detail, Draft, system
 from flows.decide.intake_marks import hand_to
-from models.case import Assignment, AssignmentState, ClockKind, Owner
+from models.case import Owner
+from models.clocks import ClockKind
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import CaseState, OrgId, PersonId, RoleName, Step

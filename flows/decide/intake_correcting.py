@@ -16,7 +16,7 @@ from flows.decide.intake_verifying import verifier
 from flows.decide.limits import run_case_limit
 from flows.decide.route import handles
 from flows.decide.waiting import answer, waits_for
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.deadlines import Deadline
 from models.policy.actions import Action
 from models.values import CaseState, Step

@@ -14,7 +14,7 @@ from flows.decide.handled import told
 from flows.decide.intake_routing import discipline_office
 from flows.decide.places import org_at, role_at
 from flows.decide.route import fires
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.categories import Urgency
 from models.policy.people import OrgKind, Role

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from flows.decide.draft import Draft
-from models.case import AssignmentState, WhistleState
+from models.handling import AssignmentState, WhistleState
 
 _OVER = (AssignmentState.PASSED, AssignmentState.ENDED)
 _SOUNDING = (WhistleState.REQUESTED, WhistleState.BLOWN)

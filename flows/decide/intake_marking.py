@@ -6,7 +6,7 @@ from flows.decide.intake_marks import hand_to, put_mark, strongest
 from flows.decide.intake_registering import propose_registration, take_back
 from flows.decide.route import handles
 from flows.decide.waiting import answer, waits_for
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import CaseState, Mark

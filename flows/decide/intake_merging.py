@@ -8,7 +8,8 @@ from flows.decide.intake import go_on
 from flows.decide.intake_ending import end_work
 from flows.decide.route import handles
 from flows.decide.waiting import answer
-from models.case import Case, ClockKind
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.values import CaseState
 from notifications.notice import NoticeKind, Reporter

@@ -19,7 +19,8 @@ from flows.decide.intake_routing import TIERS, routing
 from flows.decide.limits import set_case_limit
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer
-from models.case import AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.actions import Action
 from models.policy.categories import Category, Urgency
 from models.policy.people import Role

@@ -9,7 +9,7 @@ from flows.decide.handled import told
 from flows.decide.intake_ending import end_work
 from flows.decide.late import mark_late_received
 from flows.decide.route import handles
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import CaseState

@@ -10,7 +10,8 @@ from flows.decide.handled import told
 from flows.decide.intake_registering import go_to_registration, propose_registration
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer, waits_for
-from models.case import ClockKind, Owner
+from models.case import Owner
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import CaseState, Mark, Step

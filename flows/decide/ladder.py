@@ -22,7 +22,8 @@ from flows.decide.escalation_notices import (
     tell_unit,
     unit_name,
 )
-from models.case import Clock, ClockKind, Rung
+from models.case import Rung
+from models.clocks import Clock, ClockKind
 from models.deadlines import Deadline, beyond
 from models.policy.categories import Urgency
 from models.policy.clocks import Ladder, RungKind, Told

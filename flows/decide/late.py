@@ -10,7 +10,7 @@ from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD
 from flows.decide.draft import Draft
 from flows.decide.handled import acted_at
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.actions import Action
 
 #: Acts that say the work of a case is done: they answer the case's own limit.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from flows.decide.draft import Draft
 from flows.decide.ladder import stop_ladder
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.deadlines import Deadline, warning_at
 from models.policy.span import Span
 

@@ -11,8 +11,9 @@ from math import cos, hypot, radians
 
 from events.contract.assignment import AssigneeKind
 from flows.decide.decision import OpenWork
-from models.case import Assignment, Case
+from models.case import Case
 from models.directory import Directory, Person
+from models.handling import Assignment
 from models.policy.people import Role
 from models.policy.schema import Policy
 from models.policy.work import MatchFilter, MatchingRules

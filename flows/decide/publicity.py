@@ -27,7 +27,9 @@ from flows.decide.four_two import at_step
 from flows.decide.places import role_at
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer
-from models.case import Case, ClockKind, Consultation, Objection, Passed
+from models.case import Case
+from models.clocks import ClockKind
+from models.consulting import Consultation, Objection, Passed
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import SETTLED_STATES, Step

@@ -23,7 +23,8 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.escalation import no_longer_needed, rings
 from flows.decide.publicity import end_publicity, tell_village, unsettled
 from flows.decide.route import fires, handles
-from models.case import ClockKind, Consultation, Objection
+from models.clocks import ClockKind
+from models.consulting import Consultation, Objection
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.values import Step

@@ -14,10 +14,12 @@ from events.contract.registry import TYPE_OF_PAYLOAD, EventType, Origin
 from flows.decide.decision import Audit, Decision, Facts, Firing, Input
 from flows.decide.draft import Draft, Refusal
 from flows.decide.rights import reach_of, why_not
-from models.case import Case, ClockKind, Township, VillageTask
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.schema import Policy
 from models.values import SYSTEM_PREFIX, Fate, Step
+from models.village import Township, VillageTask
 
 #: A handler writes on the sheet and returns None, or says why not.
 EventHandler = Callable[[Draft, Any], Refusal | None]

@@ -2,7 +2,7 @@
 
 from flows.decide.draft import Draft
 from flows.decide.ladder import Place, stop_ladder
-from models.case import ClockKind
+from models.clocks import ClockKind
 
 
 def waits_for(sheet: Draft, kind: ClockKind) -> bool:

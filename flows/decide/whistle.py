@@ -22,7 +22,8 @@ from flows.decide.whistle_calls import (
     rule_of,
     why_not_callable,
 )
-from models.case import ClockKind, Whistle, WhistleState
+from models.clocks import ClockKind
+from models.handling import Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import CaseState, Mark, OrgId, PersonId, RoleName

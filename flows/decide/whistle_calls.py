@@ -7,9 +7,10 @@ from flows.decide.draft import Draft
 from flows.decide.escalation_notices import handler_role, tell_unit
 from flows.decide.limits import run_case_limit
 from flows.decide.places import unit
-from models.case import Assignment, AssignmentState, ClockKind, Party, Whistle
+from models.clocks import ClockKind
 from models.deadlines import Deadline, warning_at
 from models.directory import Org
+from models.handling import Assignment, AssignmentState, Party, Whistle
 from models.policy.actions import Action
 from models.policy.categories import Owner as UnitName
 from models.policy.people import OrgKind, Role

@@ -19,8 +19,10 @@ from flows.decide.route import fires
 from flows.decide.whistle import ask_approver, ask_confirmer, running_whistle, tell_requester
 from flows.decide.whistle_calls import granted, make_urgent, rule_of, whistle_of
 from flows.decide.whistle_parties import lead_of, parties, set_party
-from models.case import ClockKind, Party, Rung, Whistle, WhistleState
+from models.case import Rung
+from models.clocks import ClockKind
 from models.deadlines import Deadline, extend
+from models.handling import Party, Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.values import OrgId, RoleName, Step

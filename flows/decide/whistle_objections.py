@@ -25,7 +25,8 @@ from flows.decide.whistle_calls import (
 )
 from flows.decide.whistle_clocks import send_up
 from flows.decide.whistle_parties import acting_party
-from models.case import ClockKind, Party, Whistle, WhistleObjection, WhistleState
+from models.clocks import ClockKind
+from models.handling import Party, Whistle, WhistleObjection, WhistleState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
 from models.policy.whistle import ObjectionLevel

@@ -22,8 +22,9 @@ from flows.decide.waiting import waits_for
 from flows.decide.whistle import running_whistle
 from flows.decide.whistle_calls import PARTY_CLOCKS, rule_of, whistle_of
 from flows.decide.whistle_ratings import ask_ratings
-from models.case import ClockKind, Party, Whistle, WhistleState
+from models.clocks import ClockKind
 from models.deadlines import warning_at
+from models.handling import Party, Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.span import Span

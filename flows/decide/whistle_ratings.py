@@ -9,7 +9,8 @@ from flows.decide.escalation import rings
 from flows.decide.escalation_notices import in_circle
 from flows.decide.route import fires, handles
 from flows.decide.whistle_calls import whistle_of
-from models.case import ClockKind, Whistle, WhistleState
+from models.clocks import ClockKind
+from models.handling import Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.span import Span, SpanKind

@@ -5,6 +5,8 @@ REASONS: dict[str, tuple[str, str]] = {
     # visits
     "visit_asked": ("已安排回访。", "A visit was asked for."),
     "visit_asked_already": ("已经安排过回访。", "A visit is asked for, or was answered, already."),
+    "not_checked_yet": ("办理结果还没有核查,暂不回访。", "The work is not checked yet."),
+    "asked_otherwise": ("改用其他方式回访。", "The villager is asked in another way."),
     "nobody_to_visit": (
         "没有可以回访的反映人,不回访。",
         "Nobody is known who could be asked.",

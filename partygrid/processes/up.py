@@ -1,8 +1,9 @@
 """Everything on one machine: which processes make an installation, and keeping them running."""
 
 import os
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -25,19 +26,34 @@ class PortTaken(Unavailable):
     """Another program listens on the door's port. Set PARTYGRID_HTTP_PORT to another one."""
 
 
-class Prepared(Struct):
-    """Brings the database and the topics up to date before the first process of ours starts."""
+class NotPrepared(Unavailable):
+    """The database or the topics could not be brought up to date."""
 
-    settings: Settings
+
+class Prepared(Struct):
+    """Brings the database and the topics up to date before the first process of ours starts.
+
+    In a process of its own: what it loads this one, which runs for months, has no use for.
+    """
+
+    environment: Mapping[str, str]
     done: bool = False
 
     def __call__(self) -> None:
-        """Do it once; what fails is tried again with the next start."""
-        if not self.done:
-            from partygrid.initialise import make_ready  # noqa: PLC0415 - loads the migration tool
-
-            make_ready(self.settings)
-            self.done = True
+        """Do it once; what fails ends `up`, and is tried again with its next start."""
+        if self.done:
+            return
+        ran = subprocess.run(
+            (sys.executable, "-m", "partygrid.cli", "migrate"),
+            env=dict(self.environment),
+            start_new_session=True,  # Ctrl-C is for us
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ran.returncode:
+            raise NotPrepared(ran.stderr.strip().removeprefix("partygrid: "))
+        self.done = True
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -57,10 +73,17 @@ def planned(settings: Settings, *, prefect: bool = True) -> Plan:
     if not prefect:
         settings = settings.changed(prefect_api_url=None, prefect_api_auth=None)
     settled, servers = embedded_servers(settings, prefect=prefect)
-    return Plan(settings=settled, children=(*servers, *_ours(settled, servers, prefect=prefect)))
+    ours = own_processes(settled, servers, prefect=prefect)
+    return Plan(settings=settled, children=(*servers, *ours))
 
 
-def _ours(settings: Settings, servers: tuple[Child, ...], *, prefect: bool) -> tuple[Child, ...]:
+def own_processes(
+    settings: Settings, servers: tuple[Child, ...], *, prefect: bool
+) -> tuple[Child, ...]:
+    """Return the engines, the office, the door and the digests of settled settings.
+
+    They wait for those of `servers` that they need.
+    """
     engines = settings.engines or os.cpu_count() or 1
     commands: dict[str, tuple[str, ...]]
     commands = {f"engine-{number}": ("engine",) for number in range(1, engines + 1)}
@@ -69,9 +92,9 @@ def _ours(settings: Settings, servers: tuple[Child, ...], *, prefect: bool) -> t
     commands["http"] = ("http",)
     if prefect:
         commands["digests"] = ("digests",)
-    ready_first = Prepared(settings)
     needs = tuple(server.name for server in servers if server.name in ("postgres", "kafka"))
     environment = environment_for(settings)
+    ready_first = Prepared(environment)
     return tuple(
         Child(
             name=name,

@@ -1,117 +1,187 @@
-"""Secretaries who confirm, members and units who accept and work, checkers who check."""
+"""Dispatchers who send out, secretaries who choose, members and units who say yes or no."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from events.contract.assignment import (
     AssignmentAccepted,
     AssignmentConfirmed,
-    AssignmentHandled,
-    HandlingChecked,
-    ProgressReported,
+    AssignmentDeclined,
+    AssignmentReassigned,
+    AssignmentRequested,
+    AssignmentReturned,
+    ReturnAdjudicated,
 )
-from events.contract.reports import OutcomeEvidence
-from models.case import AssignmentState, ClockKind
+from events.contract.envelope import Acting
+from flows.decide.assignment import asked, search_of
+from flows.decide.handled import HANDLERS
+from flows.decide.matching import handlers_needed
+from models.case import Owner
+from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
+from models.policy.people import Role
 from models.values import CaseState
+from partygrid.simulation.holding import no_search
 from partygrid.simulation.scene import Act, Scene
 from partygrid.simulation.stories import Story
 
-#: Share of what is left of the limit after which work is usually done.
-_WORK_SHARE = (30, 75)
+_RETURNS = (Story.RETURN_UPHELD, Story.RETURN_REFUSED)
+_AT_WORK = (CaseState.DISPATCHED, CaseState.ACCEPTED, CaseState.HANDLING)
+_TAKEN = (CaseState.ACCEPTED, CaseState.HANDLING)
+#: so many members decline where the first ones do
+_DECLINES = 2
 
 
 def react(scene: Scene) -> Iterator[Act]:
-    """Do what lies with secretary, handler and checker."""
-    if scene.story is Story.NEGLECTED:
+    """Send out, choose, ask, accept, decline, return, give to somebody else."""
+    work, state = scene.case.assignment, scene.case.state
+    if work is None or no_search(scene):
         return
-    yield from _confirm(scene)
-    yield from _accept(scene)
-    yield from _work(scene)
-    yield from _check(scene)
+    if state is CaseState.REGISTERED and work.state is AssignmentState.PROPOSED:
+        yield from _dispatch(scene, work)
+    elif state is CaseState.RETURN_REQUESTED:
+        yield from _adjudicate(scene, work)
+    elif state in _AT_WORK:
+        yield from _search(scene, work)
+        yield from _other_hands(scene, work)
 
 
-def _confirm(scene: Scene) -> Iterator[Act]:
-    work = scene.case.assignment
-    if work is None or work.state is not AssignmentState.RECOMMENDED or not work.candidates:
-        return
-    acting = scene.somebody(Action.ASSIGNMENT_CONFIRM)
+def _dispatch(scene: Scene, work: Assignment) -> Iterator[Act]:
+    acting = scene.somebody(Action.ASSIGNMENT_REQUEST, Role.DISPATCHER)
+    heard = scene.case.consultation is not None
+    if acting is not None and (heard or scene.story is not Story.HEARING):
+        yield Act(
+            need=f"dispatch|{work.id}",
+            acting=acting,
+            after=scene.soon(5, 45, "dispatch", work.id),
+            data=AssignmentRequested(),
+        )
+
+
+def _search(scene: Scene, work: Assignment) -> Iterator[Act]:
+    match search_of(work):
+        case AssignmentState.RECOMMENDED:
+            yield from _choose(scene, work)
+        case AssignmentState.OFFERED if asked(work):
+            for who in asked(work):
+                if who not in work.accepted_by:
+                    yield from _answer(scene, work, who)
+    if work.state is AssignmentState.OFFERED and not asked(work):
+        yield from _unit_answers(scene, work)
+
+
+def _choose(scene: Scene, work: Assignment) -> Iterator[Act]:
+    """Let the secretary name whom to ask; where nobody is left, the unit does it itself."""
+    acting = scene.somebody(Action.ASSIGNMENT_CONFIRM, *scene.policy.matching.confirmed_by)
     if acting is None:
         return
-    open_to = [
-        one for one in work.candidates if one.assignee not in (*work.declined, *work.recused)
-    ]
-    if not open_to:
-        return
-    second = open_to[1].assignee if len(open_to) > 1 else ""
+    out = (*work.declined, *work.recused)
+    left = [one.assignee for one in work.candidates if one.assignee not in out]
+    count = 1 if work.aid is not None else handlers_needed(scene.case, scene.policy)
+    enough = len(left) >= count
+    kin = left[-1:] if scene.story is Story.DECLINED and len(left) > _DECLINES + count else []
     yield Act(
-        need=f"confirm|{work.id}|{len(work.declined)}",
+        need=f"choose|{work.id}|{len(work.declined)}|{len(left)}",
         acting=acting,
-        after=scene.minutes(5, 60, "confirm", len(work.declined)),
+        after=scene.soon(5, 50, "choose", work.id, len(work.declined)),
         data=AssignmentConfirmed(
-            assignee=open_to[0].assignee, second=second if _needs_two(scene) else ""
+            assignee=left[0] if enough else work.org,
+            second=left[1] if enough and count > 1 else "",
+            recused=tuple(kin),
+            reason="" if enough else "无人可派，由承办单位自办",
         ),
     )
 
 
-def _needs_two(scene: Scene) -> bool:
-    category = scene.policy.category(scene.case.category)
-    return category is not None and category.two_handlers
-
-
-def _accept(scene: Scene) -> Iterator[Act]:
-    work = scene.case.assignment
-    if work is None or work.state is not AssignmentState.OFFERED:
+def _answer(scene: Scene, work: Assignment, who: str) -> Iterator[Act]:
+    """Let a member or group that was asked say yes, no, or nothing."""
+    before = len(work.declined)
+    if scene.story is Story.SILENT_MEMBER and not before:
         return
-    acting = scene.somebody(Action.ASSIGNMENT_ACCEPT)
-    if acting is not None:
-        yield Act(
-            need=f"accept|{work.id}|{len(work.declined)}",
-            acting=acting,
-            after=scene.minutes(5, 50, "accept", len(work.declined)),
-            data=AssignmentAccepted(),
-        )
-
-
-def _work(scene: Scene) -> Iterator[Act]:
-    case, work = scene.case, scene.case.assignment
-    if work is None or case.state not in (CaseState.ACCEPTED, CaseState.HANDLING):
-        return
-    acting = scene.somebody(Action.ASSIGNMENT_HANDLE)
+    declines = scene.story is Story.NOBODY_AVAILABLE or (
+        scene.story is Story.DECLINED and before < _DECLINES
+    )
+    action = Action.ASSIGNMENT_DECLINE if declines else Action.ASSIGNMENT_ACCEPT
+    acting = _as(scene, action, who)
     if acting is None:
         return
-    left = (case.due.due_at - scene.now) if case.due is not None else timedelta(days=1)
-    low, high = _WORK_SHARE
-    share = scene.draw.between(low, high, case.id, "work", case.rework) / 100
-    if case.state is CaseState.ACCEPTED:
-        yield Act(
-            need=f"progress|{work.id}|{case.rework}",
-            acting=acting,
-            after=max(left * share * 0.3, timedelta(minutes=5)),
-            data=ProgressReported(note="已到现场处理"),
-        )
+    recusal = declines and scene.happens(0.3, "kin", who)
     yield Act(
-        need=f"handle|{work.id}|{case.rework}|{case.reopened}",
+        need=f"answer|{work.id}|{before}|{who}",
         acting=acting,
-        after=max(left * share, timedelta(minutes=15)),
-        data=AssignmentHandled(
-            opinion="已处理完毕",
-            shown_by=OutcomeEvidence.STATEMENT,
-        ),
+        after=scene.soon(10, 75, "answer", work.id, who),
+        data=AssignmentDeclined(reason="有事在身" if not recusal else "是亲属", recusal=recusal)
+        if declines
+        else AssignmentAccepted(),
     )
 
 
-def _check(scene: Scene) -> Iterator[Act]:
-    case = scene.case
-    clock = scene.running(ClockKind.CHECK)
-    if clock is None:
+def _as(scene: Scene, action: Action, who: str) -> Acting | None:
+    """Return a person that was asked, acting in whichever of their roles may do it."""
+    for held in scene.directory.roles_of(who, scene.now):
+        found = scene.may(action, Owner(org=held.org, role=held.role, person=who))
+        if found is not None:
+            return found
+    return None
+
+
+def _unit_answers(scene: Scene, work: Assignment) -> Iterator[Act]:
+    returning = scene.story in _RETURNS and not scene.case.returns
+    action = Action.ASSIGNMENT_RETURN if returning else Action.ASSIGNMENT_ACCEPT
+    acting = scene.of_unit(action, work.org, *HANDLERS) or scene.somebody(action)
+    if acting is None:
         return
-    acting = scene.somebody(Action.ASSIGNMENT_CHECK)
+    at_once = bool(scene.case.emergency_level)
+    yield Act(
+        need=f"sign|{work.id}|{scene.case.returns}",
+        acting=acting,
+        after=scene.minutes(1, 5, "sign") if at_once else scene.soon(10, 75, "sign", work.id),
+        data=AssignmentReturned(reason="不属本单位职责", legal_basis="乡镇履职清单")
+        if returning
+        else AssignmentAccepted(),
+    )
+
+
+def _adjudicate(scene: Scene, work: Assignment) -> Iterator[Act]:
+    acting = scene.somebody(
+        Action.ASSIGNMENT_ADJUDICATE_RETURN, Role.DISPATCHER, Role.DUTY_SUPERVISOR
+    )
     if acting is not None:
-        failed = scene.story is Story.REWORK and case.rework == 0
+        upheld = scene.story is Story.RETURN_UPHELD
         yield Act(
-            need=f"check|{case.rework}|{case.reopened}",
+            need=f"adjudicate return|{work.id}",
             acting=acting,
-            after=scene.minutes(10, 100, "check", case.rework),
-            data=HandlingChecked(passed=not failed, note="核查结果"),
+            after=scene.soon(30, 150, "adjudicate"),
+            data=ReturnAdjudicated(
+                upheld=upheld,
+                new_lead=another_unit(scene, work) if upheld else "",
+                reason="清单已列明" if not upheld else "改由清单所列单位承办",
+            ),
         )
+
+
+def another_unit(scene: Scene, work: Assignment) -> str:
+    """Return the unit that gets the case instead: who helps, else the township."""
+    return next((org for org in work.helpers if org != work.org), scene.case.township)
+
+
+def _other_hands(scene: Scene, work: Assignment) -> Iterator[Act]:
+    """Let a supervisor give it to another unit, or a unit at work ask for a member's help."""
+    case, state = scene.case, scene.case.state
+    if scene.story is Story.REASSIGNED and state in _TAKEN and len(case.leads) == 1:
+        acting = scene.somebody(Action.ASSIGNMENT_REASSIGN, Role.DISPATCHER)
+        if acting is not None:
+            yield Act(
+                need="reassign",
+                acting=acting,
+                after=scene.soon(60, 240, "reassign"),
+                data=AssignmentReassigned(to=another_unit(scene, work), reason="力量调配"),
+            )
+    if scene.story is Story.HELP_WANTED and state in _TAKEN and work.aid is None:
+        acting = scene.somebody(Action.ASSIGNMENT_REQUEST, Role.VILLAGE_SECRETARY, Role.DISPATCHER)
+        if acting is not None:
+            yield Act(
+                need="help wanted",
+                acting=acting,
+                after=scene.soon(20, 90, "help wanted"),
+                data=AssignmentRequested(reason="请一名党员协助走访"),
+            )

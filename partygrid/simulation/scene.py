@@ -14,15 +14,22 @@ from flows.decide.able import able
 from flows.decide.decision import Facts, Firing
 from flows.decide.draft import Draft
 from flows.decide.rights import reach_of, why_not
-from models.case import Case, Clock, ClockKind
+from flows.decide.waiting import waits_for
+from models.case import Case, Owner
+from models.clocks import Clock, ClockKind
 from models.directory import Directory
 from models.office import Office
 from models.policy.actions import Action
+from models.policy.categories import Urgency
 from models.policy.people import Role
 from models.policy.schema import Policy
 from models.values import Mark, Step
 from partygrid.sample.draw import Draw
 from partygrid.simulation.stories import Story
+
+#: In offices people look at their desks every quarter of an hour.
+_QUARTER = timedelta(minutes=15)
+_PRESSING = (Urgency.EMERGENCY, Urgency.URGENT)
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -55,8 +62,9 @@ class Scene:
         now: datetime,
     ) -> None:
         self.case, self.story, self.now = case, story, now
-        self.directory, self.policy, self.draw = directory, policy, draw
-        self._sheet = Draft(
+        self.directory, self.office, self.policy, self.draw = directory, office, policy, draw
+        #: the case on a sheet, for what the deciding itself asks: never written on
+        self.sheet = Draft(
             step=Step.INTAKE,
             input=Firing(
                 subject=case.id,
@@ -69,40 +77,110 @@ class Scene:
             case=case,
         )
 
-    # --- chance --------------------------------------------------------------------------------
+    # --- how it stands -------------------------------------------------------------------------
+
+    @property
+    def pressing(self) -> bool:
+        """Does it wait for no office hours?"""
+        return bool(self.case.emergency_level) or self.case.urgency in _PRESSING
+
+    @property
+    def restricted(self) -> bool:
+        """Does the case travel on the restricted twins?"""
+        return self.case.mark is not Mark.NONE
+
+    def running(self, kind: ClockKind) -> Clock | None:
+        """Return a running clock of this kind, whatever its part."""
+        return next((clock for clock in self.case.clocks if clock.kind is kind), None)
+
+    def waits(self, kind: ClockKind) -> bool:
+        """Tell whether an answer of this kind is wanted, in time or late."""
+        return waits_for(self.sheet, kind)
+
+    def did(self, action: Action) -> bool:
+        """Tell whether somebody has done this on the case; only of acts that are remembered."""
+        return action in self.case.deeds
+
+    # --- chance and time -----------------------------------------------------------------------
 
     def minutes(self, low: int, high: int, *what: str | int) -> timedelta:
-        """Return a delay drawn for this case and question."""
+        """Return a delay drawn for this case and question, at whatever hour."""
         return timedelta(minutes=self.draw.between(low, high, self.case.id, *what))
 
     def happens(self, chance: float, *what: str | int) -> bool:
         """Draw whether something happens in this case."""
         return self.draw.happens(chance, self.case.id, *what)
 
-    def running(self, kind: ClockKind) -> Clock | None:
-        """Return a running clock of this kind, whatever its part."""
-        return next((clock for clock in self.case.clocks if clock.kind is kind), None)
+    def soon(self, low: int, high: int, *what: str | int) -> timedelta:
+        """Return a delay in office time; what presses is done at whatever hour."""
+        drawn = self.minutes(low, high, *what)
+        return drawn if self.pressing else self.in_office(drawn)
+
+    def in_office(self, work: timedelta) -> timedelta:
+        """Return the delay until so much office time has passed, on a full quarter of an hour."""
+        local = self.office.forward(self.office.local(self.now), work)
+        over = (local - datetime.min) % _QUARTER
+        if over:
+            local += _QUARTER - over
+        return self.office.utc(local) - self.now
+
+    def behind(self, moment: datetime, low: int, high: int, *what: str | int) -> timedelta:
+        """Return the delay until some minutes after `moment`, or after now where that is later."""
+        return max(moment - self.now, timedelta()) + self.minutes(low, high, *what)
 
     # --- who -----------------------------------------------------------------------------------
 
-    def somebody(self, action: Action, *preferred: Role) -> Acting | None:
-        """Return somebody who may do `action` now: the owner first, then whoever has the right."""
-        for role, org, person in self._at_hand():
-            if not preferred or role in preferred:
-                found = self.may(action, role, org, person)
+    def somebody(
+        self, action: Action, *preferred: Role, but: tuple[str, ...] = ()
+    ) -> Acting | None:
+        """Return somebody who may do `action` now: who has the case first, then any other.
+
+        Preferred roles come before the others; nobody of `but`.
+        """
+        for owner in self._at_hand():
+            if not preferred or owner.role in preferred:
+                found = self.may(action, owner, but=but)
                 if found is not None:
                     return found
-        owner = able(self._sheet, action, *preferred)
-        return None if owner is None else self.may(action, owner.role, owner.org, owner.person)
+        return self._able(action, preferred, but, ())
 
-    def may(self, action: Action, role: str, org: str, person: str = "") -> Acting | None:
+    def of_unit(
+        self, action: Action, org: str, *preferred: Role, but: tuple[str, ...] = ()
+    ) -> Acting | None:
+        """Return somebody of a unit who may do `action` in its name."""
+        return self._able(action, preferred, but, (org,))
+
+    def villager(self, action: Action) -> Acting | None:
+        """Return who reported it, where that is a villager who may do `action`."""
+        villager = Owner(org=self.case.village, role=Role.VILLAGER, person=self.case.filed_by)
+        return self.may(action, villager) if self.case.source == "villager" else None
+
+    def may(self, action: Action, owner: Owner, *, but: tuple[str, ...] = ()) -> Acting | None:
         """Return one holder of the role there who may do `action`, drawn; None where none may."""
-        persons = (person,) if person else self.directory.holders(role, org, self.now)
-        order = sorted(persons, key=lambda who: self.draw.digest(self.case.id, action, who))
-        for who in order:
-            acting = Acting(actor=who, role=str(role), org=org)
-            if self._allowed(acting, action):
+        persons = (
+            (owner.person,)
+            if owner.person
+            else self.directory.holders(owner.role, owner.org, self.now)
+        )
+        for who in sorted(persons, key=lambda one: self.draw.digest(self.case.id, owner.role, one)):
+            acting = Acting(actor=who, role=str(owner.role), org=owner.org)
+            if who not in but and self._allowed(acting, action):
                 return acting
+        return None
+
+    def _able(
+        self,
+        action: Action,
+        preferred: tuple[Role, ...],
+        but: tuple[str, ...],
+        places: tuple[str, ...],
+    ) -> Acting | None:
+        """Ask role by role, for somebody of one role may be out where another role is not."""
+        for one in (*((role,) for role in preferred), preferred):
+            owner = able(self.sheet, action, *one, at=places)
+            found = None if owner is None else self.may(action, owner, but=but)
+            if found is not None:
+                return found
         return None
 
     def _allowed(self, acting: Acting, action: Action) -> bool:
@@ -118,18 +196,13 @@ class Scene:
             on=self.now,
         )
 
-    def _at_hand(self) -> Iterator[tuple[str, str, str]]:
+    def _at_hand(self) -> Iterator[Owner]:
         owner, work = self.case.owner, self.case.assignment
         if owner is not None:
-            yield owner.role, owner.org, owner.person
+            yield owner
         if work is not None and work.assignee:
             for held in self.directory.roles_of(work.assignee, self.now):
-                yield held.role, held.org, work.assignee
-
-    @property
-    def restricted(self) -> bool:
-        """Does the case travel on the restricted twins?"""
-        return self.case.mark is not Mark.NONE
+                yield Owner(org=held.org, role=held.role, person=work.assignee)
 
 
 #: What people of one step do when they see a case.

@@ -147,3 +147,19 @@ class Story(StrEnum):
     #: an objection that is upheld, and one that is not
     FOUR_TWO_OBJECTION_UPHELD = "four_two_objection_upheld"
     FOUR_TWO_OBJECTION_REFUSED = "four_two_objection_refused"
+
+
+#: Stories in which departments are called; whoever has the work leaves it to them.
+WHISTLES = frozenset(
+    {
+        Story.WHISTLE_ROUTINE,
+        Story.WHISTLE_LATE,
+        Story.WHISTLE_HARD,
+        Story.WHISTLE_EMERGENCY,
+        Story.WHISTLE_UNCONFIRMED,
+        Story.WHISTLE_REFUSED,
+        Story.WHISTLE_OBJECTION_UPHELD,
+        Story.WHISTLE_OBJECTION_REFUSED,
+        Story.WHISTLE_NO_SHOW,
+    }
+)

@@ -14,12 +14,14 @@ from events.contract.tasks import Funding, TaskRequested
 from flows.decide.decision import Decision, Facts, Firing
 from flows.decide.route import decide
 from models.calendar import WorkCalendar
-from models.case import Case, Clock, ClockKind, TaskState, VillageTask, task_id_of
+from models.case import Case
+from models.clocks import Clock, ClockKind
 from models.directory import Directory
 from models.office import Office
 from models.policy.people import Role
 from models.policy.schema import Policy
 from models.values import CaseId, Fate
+from models.village import TaskState, VillageTask, task_id_of
 from tests import world
 from tests.unit.consulting import EXPLAINED
 from tests.unit.packs import default_pack

@@ -11,13 +11,15 @@ from flows.decide.decision import Decision, Facts, Firing, OpenWork
 from flows.decide.draft import system
 from flows.decide.route import decide
 from models.calendar import WorkCalendar
-from models.case import Case, Clock, ClockKind, Owner, Township
+from models.case import Case, Owner
+from models.clocks import Clock, ClockKind
 from models.deadlines import due
 from models.directory import Directory, Spell
 from models.office import Office
 from models.policy.people import Role
 from models.policy.schema import Policy
 from models.values import CaseId, CaseState, Fate, Mark, Step
+from models.village import Township
 from tests import world
 from tests.unit.packs import default_pack
 

@@ -32,7 +32,9 @@ from flows.decide.decision import Decision, Facts, Firing, FollowUp
 from flows.decide.route import decide
 from models import reasons
 from models.calendar import WorkCalendar
-from models.case import Case, Clock, ClockKind, Consultation, Owner
+from models.case import Case, Owner
+from models.clocks import Clock, ClockKind
+from models.consulting import Consultation
 from models.directory import Directory, Person, RoleHeld
 from models.office import Office
 from models.policy.people import Role

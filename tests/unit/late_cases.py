@@ -9,18 +9,11 @@ from events.contract.registry import TYPE_OF_PAYLOAD
 from flows.decide.decision import Audit, Decision, Facts, Firing
 from flows.decide.route import decide
 from models.calendar import WorkCalendar
-from models.case import (
-    Assignment,
-    AssignmentState,
-    Case,
-    Clock,
-    ClockKind,
-    Owner,
-    Party,
-    Whistle,
-)
+from models.case import Case, Owner
+from models.clocks import Clock, ClockKind
 from models.deadlines import due
 from models.directory import Directory
+from models.handling import Assignment, AssignmentState, Party, Whistle
 from models.office import Office
 from models.policy.categories import Urgency
 from models.policy.people import Role

@@ -21,12 +21,15 @@ from events.contract.reports import (
 from flows.decide.decision import Decision, Facts, Firing, Neighbour
 from flows.decide.route import decide
 from models.calendar import WorkCalendar
-from models.case import Assignment, AssignmentState, Case, ClockKind, Owner, Township
+from models.case import Case, Owner
+from models.clocks import ClockKind
 from models.directory import Directory
+from models.handling import Assignment, AssignmentState
 from models.office import Office
 from models.policy.people import Role
 from models.policy.schema import Policy
 from models.values import CaseId, CaseState, Fate, Mark, case_id_of, history_case_id
+from models.village import Township
 from tests import world
 from tests.unit.packs import default_pack
 

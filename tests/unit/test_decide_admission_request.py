@@ -8,11 +8,12 @@ from events.contract.envelope import Acting
 from events.contract.tasks import Funding, TaskRequested
 from flows.decide.admission_list import asks_as
 from flows.decide.admission_list import findings as found
-from models.case import ClockKind, TaskState, task_id_of
+from models.clocks import ClockKind
 from models.directory import Org
 from models.policy.categories import parse_owner
 from models.policy.people import OrgKind, Role
 from models.values import Fate
+from models.village import TaskState, task_id_of
 from notifications.notice import NoticeKind, RoleAt
 from notifications.notice import Org as OrgInbox
 from tests import world

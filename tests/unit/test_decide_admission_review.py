@@ -17,10 +17,11 @@ from events.contract.tasks import (
     TaskWithdrawn,
 )
 from flows.decide.decision import Decision
-from models.case import ClockKind, TaskState
+from models.clocks import ClockKind
 from models.directory import RoleHeld
 from models.policy.people import Role
 from models.values import Fate
+from models.village import TaskState
 from notifications.notice import NoticeKind, Org, RoleAt
 from tests import world
 from tests.unit.admitting import (

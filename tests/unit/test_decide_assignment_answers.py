@@ -13,8 +13,9 @@ from events.contract.assignment import (
 )
 from events.contract.envelope import Acting
 from events.contract.reports import OutcomeEvidence
-from models.case import Assignment, AssignmentState, ClockKind
+from models.clocks import ClockKind
 from models.directory import Org
+from models.handling import Assignment, AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, Fate
 from notifications.notice import NoticeKind

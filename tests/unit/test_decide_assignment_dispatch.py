@@ -13,8 +13,10 @@ from events.contract.assignment import (
 )
 from events.contract.envelope import Acting
 from flows.decide.assignment_waiting import next_multiple
-from models.case import AssignmentState, ClockKind, Consultation
+from models.clocks import ClockKind
+from models.consulting import Consultation
 from models.directory import Org
+from models.handling import AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, Fate, Mark
 from notifications.notice import NoticeKind

@@ -13,7 +13,8 @@ from events.contract.assignment import (
     ProgressReported,
     ReturnAdjudicated,
 )
-from models.case import AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, Fate
 from notifications.notice import NoticeKind

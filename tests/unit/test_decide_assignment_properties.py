@@ -33,7 +33,9 @@ from events.contract.registry import TYPE_OF_PAYLOAD
 from events.contract.reports import OutcomeEvidence
 from flows.decide.assignment import search_of
 from flows.decide.decision import Decision
-from models.case import AskKind, AssignmentState, Case, ClockKind
+from models.case import AskKind, Case
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.reasons.assignment import REASONS

@@ -18,7 +18,8 @@ from events.contract.assignment import (
 )
 from events.contract.envelope import Event, Payload
 from flows.decide.route import decide
-from models.case import AskKind, ClockKind
+from models.case import AskKind
+from models.clocks import ClockKind
 from models.deadlines import resume
 from models.policy.people import Role
 from models.values import CaseState, Fate

@@ -19,7 +19,8 @@ from events.contract.feedback import VisitRequested
 from events.contract.reports import OutcomeEvidence
 from flows.decide.decision import Decision
 from flows.decide.route import decide
-from models.case import AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, Fate
 from notifications.notice import NoticeKind

@@ -14,7 +14,7 @@ from events.contract.consultation import (
     ConsultationOutcome,
     ConsultationRequested,
 )
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.deadlines import due
 from models.policy.people import Role
 from models.policy.span import parse_span

@@ -17,7 +17,7 @@ from events.contract.consultation import ConsultationKind as Kind
 from events.contract.consultation import ConsultationOutcome as Outcome
 from events.contract.escalation import CaseBreached
 from events.contract.feedback import CaseCancelled
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, Fate, Mark
 from notifications.notice import NoticeKind, RoleAt

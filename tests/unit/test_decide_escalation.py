@@ -23,7 +23,8 @@ from flows.decide.decision import Facts
 from flows.decide.draft import Draft
 from flows.decide.limits import run_case_limit
 from models.calendar import CalendarOverride, WorkCalendar
-from models.case import Case, Clock, ClockKind
+from models.case import Case
+from models.clocks import Clock, ClockKind
 from models.deadlines import due, warning_at
 from models.office import Office
 from models.policy.people import Role

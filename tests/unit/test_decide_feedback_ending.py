@@ -19,8 +19,10 @@ from events.contract.feedback import (
 )
 from flows.decide.draft import system
 from flows.decide.feedback_ending import faults, grade
-from models.case import Assignment, AssignmentState, Case, Clock, ClockKind, Visit
+from models.case import Case
+from models.clocks import Clock, ClockKind
 from models.deadlines import due
+from models.handling import Assignment, AssignmentState, Visit
 from models.policy.people import Role
 from models.values import SETTLED_STATES, CaseState, Fate, Mark, Step
 from tests.unit import taking_in as t

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from events.contract.envelope import Acting
 from events.contract.feedback import (
@@ -15,7 +16,8 @@ from events.contract.feedback import (
     VisitResult,
 )
 from flows.decide.draft import system
-from models.case import Case, ClockKind
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.policy.work import Satisfaction
 from models.values import CaseState, Fate, Mark, Step
@@ -122,6 +124,27 @@ def test_a_visit_is_asked_for_once_and_only_for_checked_work() -> None:
     for state in (CaseState.HANDLING, CaseState.CLOSED, CaseState.REPORTED):
         early = t.desk_with(t.case_at(state))
         assert early.say(VisitRequested(), ENGINE, CASE.id).reason == "wrong_state"
+
+
+def test_a_visitor_may_ask_by_another_way_as_long_as_nobody_tried_and_no_clock_moves() -> None:
+    desk = visiting()
+    before = case_of(desk)
+    assert desk.say(VisitRequested(), t.VISITOR, CASE.id).reason == "visit_asked_already"
+    desk.say(VisitRequested(channel=VisitChannel.LINK), t.VISITOR, CASE.id)
+    after = case_of(desk)
+    assert after.visit is not None
+    assert after.visit.channel == "link"
+    assert (after.state, after.clocks) == (before.state, before.clocks)
+    assert t.notices(desk.last) == {"evaluation_asked"}
+    desk.say(nobody(), t.VISITOR, CASE.id)
+    late = desk.say(VisitRequested(channel=VisitChannel.CALL), t.VISITOR, CASE.id)
+    assert late.reason == "visit_asked_already"
+
+
+def test_no_visit_passes_over_the_check() -> None:
+    check = Clock(key=str(ClockKind.CHECK), generation=CASE.version, due_at=t.NOW)
+    desk = t.desk_with(replace(CASE, clocks=(check,)), follows=False)
+    assert desk.say(VisitRequested(), t.VISITOR, CASE.id).reason == "not_checked_yet"
 
 
 @pytest.mark.parametrize(

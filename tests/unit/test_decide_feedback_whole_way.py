@@ -16,7 +16,8 @@ from events.contract.feedback import CaseClosed, VisitAnswered, VisitChannel, Vi
 from events.contract.reports import OutcomeEvidence, ReportRegistered, ReportVerified, Verdict
 from flows.decide.decision import Facts, Firing
 from flows.decide.route import decide
-from models.case import Case, ClockKind
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.policy.work import Satisfaction
 from models.values import CaseId, CaseState, Fate

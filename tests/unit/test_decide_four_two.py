@@ -23,7 +23,7 @@ from events.contract.consultation import (
     VoteCast,
 )
 from events.contract.envelope import Payload
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.consultation import Roll
 from models.policy.people import Role
 from models.values import CaseState, Fate

@@ -21,8 +21,9 @@ from events.contract.consultation import (
 )
 from flows.decide.consultation_items import results_item
 from flows.decide.publicity import results_owed
-from models.case import Assignment, AssignmentState, ClockKind
+from models.clocks import ClockKind
 from models.deadlines import due
+from models.handling import Assignment, AssignmentState
 from models.policy.people import Role
 from models.policy.span import parse_span
 from models.values import CaseState, Fate

@@ -12,7 +12,7 @@ from events.contract.reports import (
     ReportRegistered,
     ReportSupplemented,
 )
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, Mark
 from notifications.notice import Org, RoleAt

@@ -6,7 +6,7 @@ import pytest
 
 from events.contract.envelope import Acting
 from events.contract.reports import Datum, Place, ReportFiled, ReportSource
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.directory import Directory
 from models.policy.people import Role
 from models.values import CaseState, Fate, Mark, case_id_of

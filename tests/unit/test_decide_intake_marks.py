@@ -9,7 +9,8 @@ from events.contract.reports import (
     ReportRegistered,
     ReportSupplemented,
 )
-from models.case import Case, ClockKind
+from models.case import Case
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, Mark
 from notifications.notice import Org, Person, Reporter, RoleAt

@@ -14,7 +14,7 @@ from events.contract.reports import (
     Verdict,
     VerificationRequested,
 )
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, Fate, Mark
 from notifications.notice import Reporter, RoleAt

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from events.contract.envelope import Acting
 from events.contract.reports import OutcomeEvidence, ReportFiled, ReportSelfClosed
 from flows.decide.intake_self_closing import drawn_for_audit
-from models.case import AssignmentState, ClockKind
+from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.values import CaseState, Fate
 from tests.unit import taking_in as t
 from tests.unit.packs import changed

@@ -46,8 +46,10 @@ from events.contract.reports import (
 )
 from flows.decide.feedback_closing import OUTLIVING
 from models import reasons
-from models.case import Assignment, AssignmentState, Case, Clock, ClockKind, Visit
+from models.case import Case
+from models.clocks import Clock, ClockKind
 from models.deadlines import due
+from models.handling import Assignment, AssignmentState, Visit
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.work import Satisfaction

@@ -12,8 +12,10 @@ from events.contract.escalation import (
 )
 from flows.decide.decision import Facts
 from models.calendar import CalendarOverride, WorkCalendar
-from models.case import ClockKind, Owner, WhistleState
+from models.case import Owner
+from models.clocks import ClockKind
 from models.deadlines import due, warning_at
+from models.handling import WhistleState
 from models.office import Office
 from models.policy.people import Role
 from models.policy.span import parse_span

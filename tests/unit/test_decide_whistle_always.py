@@ -25,7 +25,8 @@ from events.contract.escalation import (
     WhistleRequested,
     WhistleSigned,
 )
-from models.case import ClockKind, Party, WhistleState
+from models.clocks import ClockKind
+from models.handling import Party, WhistleState
 from models.policy.people import Role
 from models.policy.whistle import WhistleKind
 from models.values import Mark

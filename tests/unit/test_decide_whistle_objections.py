@@ -9,7 +9,8 @@ from events.contract.escalation import (
     WhistleObjected,
     WhistleSigned,
 )
-from models.case import ClockKind, Owner
+from models.case import Owner
+from models.clocks import ClockKind
 from models.deadlines import due
 from models.directory import Directory, RoleHeld
 from models.policy.people import Role

@@ -15,8 +15,9 @@ from events.contract.escalation import (
     WhistleFinished,
     WhistleSigned,
 )
-from models.case import ClockKind, WhistleState
+from models.clocks import ClockKind
 from models.deadlines import due
+from models.handling import WhistleState
 from models.policy.people import Role
 from models.policy.span import parse_span
 from models.policy.whistle import WhistleKind

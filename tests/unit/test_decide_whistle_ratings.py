@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from events.contract.escalation import DepartmentRated, HelperDone, WhistleFinished, WhistleRated
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, Fate
 from tests import world

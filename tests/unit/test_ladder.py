@@ -9,7 +9,8 @@ from events.contract.escalation import CaseBreached, RungClimbed
 from flows.decide.decision import Facts
 from flows.decide.draft import Draft
 from flows.decide.ladder import Place, keep_ladder
-from models.case import Case, ClockKind, Owner
+from models.case import Case, Owner
+from models.clocks import ClockKind
 from models.deadlines import beyond, due
 from models.directory import Directory, RoleHeld
 from models.policy.categories import Urgency

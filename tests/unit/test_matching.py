@@ -19,8 +19,9 @@ from flows.decide.matching import (
     why_unfit,
 )
 from flows.decide.matching_round import choose, match_round
-from models.case import Assignment, AssignmentState, Case
+from models.case import Case
 from models.directory import Person
+from models.handling import Assignment, AssignmentState
 from models.policy.work import MatchFilter
 from models.values import Mark
 from tests import world

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.contract.consultation import ConsultationOutcome
 from events.contract.escalation import UrgeKind
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.consultation import Outcome
 from models.policy.whistle import WhistleKind
 from notifications.notice import KIND_PARAMS, NoticeKind, Reporter, Urgency
