@@ -1,0 +1,71 @@
+"""The HTTP doors as a process of their own: from settings to a server that listens."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from events.evidence import EvidenceLimits, EvidenceStore
+from partygrid import bootstrap
+from partygrid.adapters import pool_of
+from partygrid.clock import Clock, WallClock
+from partygrid.keyring import Keyring
+from partygrid.settings import Settings
+from web.door import Installation, create_app
+
+log = logging.getLogger(__name__)
+
+#: Requests in work or waiting at one time; further ones are told to come again.
+_CONCURRENT = 200
+_MEGABYTE = 1024 * 1024
+EVIDENCE_LIMITS = EvidenceLimits(
+    picture_bytes=12 * _MEGABYTE,
+    document_bytes=20 * _MEGABYTE,
+    picture_pixels=60_000_000,
+    picture_side=2560,
+)
+
+
+@contextmanager
+def door_of(settings: Settings, clock: Clock) -> Iterator[FastAPI]:
+    """Give the application of an installation; its database connections are closed after."""
+    folder = bootstrap.secrets_folder(settings)
+    with pool_of(settings) as pool:
+        yield create_app(
+            Installation(
+                pool=pool,
+                policy=bootstrap.policy_of(settings),
+                own_key=bootstrap.installation_key(folder, "own.key"),
+                partitions=settings.partitions,
+                vault=Keyring(settings).vault(),
+                evidence=EvidenceStore(settings.home / "evidence"),
+                evidence_limits=EVIDENCE_LIMITS,
+                clock=clock,
+            )
+        )
+
+
+def serve(settings: Settings) -> None:
+    """Listen until this process is told to end (SIGTERM, SIGINT); what is in work is finished."""
+    with door_of(settings, WallClock()) as app:
+        server_of(app, settings).run()
+
+
+def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return the server, not started yet."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONCURRENT,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+    )

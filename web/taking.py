@@ -1,0 +1,266 @@
+"""Taking events in: proved, checked as the engine will check them, and put into the outbox once.
+
+What is accepted here is in the database when the app hears so, and reaches the engine whatever
+happens to this process.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from events.admission import DOOR_KEY, ENGINE_KEY, ENGINE_SOURCE, Gate, Rejected, admit, vouch
+from events.codec import Decoded, Undecodable, data_of, decode, headers_of
+from events.contract.envelope import Event
+from events.contract.registry import TYPE_OF_PAYLOAD, Origin
+from events.contract.reports import Datum, Place
+from events.partitions import partition_of
+from events.positions import in_cgcs2000
+from events.signing import content_hash
+from events.topics import inbound_topic, says_marked
+from models.directory import Directory
+from models.directory_store import load_directory
+from models.ledger_store import OUTBOX, known_hashes
+from models.policy.schema import Policy
+from models.rows import to_json
+from models.shard_store import directory_revision
+from models.tokens import Door, Token
+from models.values import SYSTEM_PREFIX, DeadLetterReason, is_id
+from web.database import Cursor
+from web.envelopes import Posted
+from web.limiter import Limiter
+from web.problems import Problem
+
+Identity = tuple[str, str]
+
+
+class Ready(Struct, frozen=True, kw_only=True):
+    """An event that may go into the outbox."""
+
+    event: Event
+    headers: list[tuple[str, bytes]]
+    value: bytes
+
+    @property
+    def identity(self) -> Identity:
+        """Under what it is known, for good."""
+        return self.event.source, self.event.id
+
+
+class Taken(Struct, frozen=True):
+    """An event that is kept, now or before."""
+
+    source: str
+    event_id: str
+
+
+class Intake:
+    """Takes events in for one installation. Threads share it."""
+
+    def __init__(self, *, policy: Policy, own_key: bytes, partitions: int) -> None:
+        """`own_key` is the secret with which this installation vouches for its own events."""
+        self._policy, self._own_key, self._partitions = policy, own_key, partitions
+        self._limiter = Limiter(policy.limits.posts_a_minute)
+        self._known = Directory(revision=-1)
+        self._loading = threading.Lock()
+
+    def take(
+        self,
+        cursor: Cursor,
+        posted: Sequence[Posted | Problem],
+        caller: Token | None,
+        now: datetime,
+    ) -> list[Taken | Problem]:
+        """Check the events and keep those that pass; one answer for each, in their order."""
+        gate = Gate(directory=self._directory(cursor), policy=self._policy, own_key=self._own_key)
+        checked: list[Ready | Problem] = []
+        for one in posted:
+            try:
+                if isinstance(one, Problem):
+                    raise one
+                checked.append(self._checked(gate, one, caller, now))
+            except Problem as problem:
+                problem.event_id = problem.event_id or _id_of(one)
+                checked.append(problem)
+        return self._kept(cursor, checked, now)
+
+    def _directory(self, cursor: Cursor) -> Directory:
+        revision = directory_revision(cursor)
+        with self._loading:
+            if self._known.revision != revision:
+                self._known = load_directory(cursor, revision)
+            return self._known
+
+    # --- checking ------------------------------------------------------------------------------
+
+    def _checked(self, gate: Gate, posted: Posted, caller: Token | None, now: datetime) -> Ready:
+        """Return the event as it will be published. Raises `Problem`."""
+        if posted.attributes.get("signature"):
+            return self._signed(gate, posted, caller, now)
+        if caller is None:
+            raise Problem(DeadLetterReason.UNSIGNED)
+        self._count(caller.source, now)
+        return self._vouched(gate, posted, caller, now)
+
+    def _signed(self, gate: Gate, posted: Posted, caller: Token | None, now: datetime) -> Ready:
+        """An event that its app signed goes on exactly as it is."""
+        if posted.attributes.get("keyid") in (ENGINE_KEY, DOOR_KEY):
+            raise Problem(DeadLetterReason.UNKNOWN_KEY)
+        if caller is not None and posted.attributes.get("source") != caller.source:
+            raise Problem("other_source")
+        ready = self._admitted(gate, posted.attributes, posted.data, now)
+        place = getattr(ready.event.data, "place", None)
+        if isinstance(place, Place) and place.datum is not Datum.CGCS2000:
+            raise Problem("datum")
+        self._count(ready.event.source, now)
+        return ready
+
+    def _vouched(self, gate: Gate, posted: Posted, caller: Token, now: datetime) -> Ready:
+        """An event of an app with a token is signed by this installation, in the app's name."""
+        if Door.EVENTS not in caller.doors:
+            raise Problem("door_closed")
+        if (posted.attributes.get("source") or caller.source) != caller.source:
+            raise Problem("other_source")
+        attributes = {**posted.attributes, "source": caller.source, "keyid": DOOR_KEY}
+        read = _read(attributes, posted.data)
+        _within(caller, read.event)
+        data = data_of(in_cgcs2000(read.event.data))
+        word = {"assertion": read.assertion} if read.assertion else {}
+        seal = vouch(self._own_key, read.attributes, data)
+        return self._admitted(gate, {**read.attributes, **word, "signature": seal}, data, now)
+
+    def _admitted(
+        self, gate: Gate, attributes: dict[str, str], data: bytes, now: datetime
+    ) -> Ready:
+        """Ask what the engine will ask."""
+        read = _read(attributes, data)
+        topic = inbound_topic(read.event.data, marked=False)
+        verdict = admit(gate, read, topic, len(data), now)
+        if isinstance(verdict, Rejected):
+            raise Problem.of(verdict)
+        if len(getattr(read.event.data, "evidence", ())) > self._policy.limits.evidence_items:
+            told = f"at most {self._policy.limits.evidence_items} items - at `$.evidence`"
+            raise Problem(DeadLetterReason.INVALID_DATA, told)
+        return Ready(event=verdict.event, headers=headers_of(attributes), value=data)
+
+    def _count(self, source: str, now: datetime) -> None:
+        if wait := self._limiter.take(source, now):
+            raise Problem("rate_limited", retry_after=wait)
+
+    # --- keeping -------------------------------------------------------------------------------
+
+    def _kept(
+        self, cursor: Cursor, checked: Sequence[Ready | Problem], now: datetime
+    ) -> list[Taken | Problem]:
+        ready = [one for one in checked if isinstance(one, Ready)]
+        _one_at_a_time(cursor, ready)
+        known = _known(cursor, ready)
+        marked = _marked(cursor, ready)
+        answers: list[Taken | Problem] = []
+        rows = []
+        for one in checked:
+            if isinstance(one, Problem):
+                answers.append(one)
+                continue
+            before = known.setdefault(one.identity, "")
+            if before not in ("", one.event.content_hash):
+                answers.append(Problem(DeadLetterReason.ID_CONFLICT, event_id=one.event.id))
+                continue
+            if not before:
+                rows.append(self._row(one, one.event.subject in marked, now))
+                known[one.identity] = one.event.content_hash
+            answers.append(Taken(*one.identity))
+        if rows:
+            OUTBOX.copy(cursor, rows)
+            cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
+        return answers
+
+    def _row(self, ready: Ready, marked: bool, now: datetime) -> dict[str, Any]:
+        event = ready.event
+        return {
+            "shard": partition_of(event.township, self._partitions),
+            "topic": inbound_topic(event.data, marked=marked or says_marked(event.data)),
+            "key": event.township,
+            "source": event.source,
+            "event_id": event.id,
+            "headers": to_json([[name, text.decode()] for name, text in ready.headers]),
+            "value": ready.value,
+            "created_at": now,
+            "published_at": None,
+            "partition": -1,
+            "instant": None,
+        }
+
+
+def _id_of(posted: Posted | Problem) -> str:
+    return posted.attributes.get("id", "") if isinstance(posted, Posted) else ""
+
+
+def _read(attributes: dict[str, str], data: bytes) -> Decoded:
+    try:
+        read = decode(data, headers_of(attributes))
+    except UnicodeEncodeError:
+        raise Problem(DeadLetterReason.MALFORMED, "half a character") from None
+    if isinstance(read, Undecodable):
+        raise Problem(read.reason, read.detail)
+    return read
+
+
+def _within(caller: Token, event: Event) -> None:
+    """Raise `Problem` for what the token's app may not say."""
+    kind = TYPE_OF_PAYLOAD[type(event.data)]
+    if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
+        raise Problem("engine_only", kind.name)
+    if caller.source == ENGINE_SOURCE:
+        raise Problem("engine_only", ENGINE_SOURCE)
+    outside = caller.excludes(type_name=kind.name, township=event.township, role=event.acting.role)
+    if outside:
+        raise Problem(DeadLetterReason.OUT_OF_SCOPE, outside)
+
+
+def _one_at_a_time(cursor: Cursor, ready: Sequence[Ready]) -> None:
+    """Let no other request post events of these apps until this one is committed."""
+    for source in sorted({one.event.source for one in ready}):
+        key = int.from_bytes(hashlib.sha256(b"door" + source.encode()).digest()[:8], signed=True)
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
+
+
+def _known(cursor: Cursor, ready: Sequence[Ready]) -> dict[Identity, str]:
+    """Return the content hash of those that wait in the outbox or were decided before."""
+    identities = [one.identity for one in ready]
+    if not identities:
+        return {}
+    rows = cursor.execute(
+        "SELECT o.source, o.event_id, o.headers::text, o.value, o.partition"
+        " FROM unnest(%s::text[], %s::text[]) AS w (source, event_id)"
+        " JOIN outbox o ON o.event_id = w.event_id AND o.source = w.source",
+        ([source for source, _ in identities], [event_id for _, event_id in identities]),
+    ).fetchall()
+    waiting = {
+        (source, event_id): _hash_of(headers, bytes(value), partition)
+        for source, event_id, headers, value, partition in rows
+    }
+    return {**waiting, **known_hashes(cursor, identities)}
+
+
+def _hash_of(headers: str, value: bytes, partition: int) -> str:
+    """Return the content hash of an outbox row; forwarded records keep their headers as bytes."""
+    told = msgspec.json.decode(headers, type=list[tuple[str, str]])
+    spelling = "latin-1" if partition >= 0 else "utf-8"
+    read = decode(value, [(name, text.encode(spelling)) for name, text in told])
+    return content_hash(read.attributes, read.data)
+
+
+def _marked(cursor: Cursor, ready: Sequence[Ready]) -> frozenset[str]:
+    """Return the cases among the subjects of which only few may know."""
+    subjects = sorted({one.event.subject for one in ready if is_id(one.event.subject)})
+    if not subjects:
+        return frozenset()
+    rows = cursor.execute(
+        "SELECT id::text FROM cases WHERE id = ANY(%s::uuid[]) AND mark <> 'none'", (subjects,)
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
