@@ -75,6 +75,11 @@ class Draft:
         """Return the id of something this input makes."""
         return derived_id(self.cause, kind, len(self.audits) + len(self.follow_ups))
 
+    @property
+    def standing(self) -> str:
+        """Where the case stands, as the audit tells it; empty where no case is meant."""
+        return str(self.case.state) if self.case.version or self.step is Step.INTAKE else ""
+
     # --- the case ------------------------------------------------------------------------------
 
     def change(self, **fields: object) -> None:
@@ -149,8 +154,8 @@ class Draft:
             Audit(
                 action=action,
                 acting=acting or self.acting,
-                before=str(before or self.case.state),
-                after=str(self.case.state),
+                before=str(before) or self.standing,
+                after=self.standing,
                 reason=reason,
                 words=words,
                 rule=rule,

@@ -163,8 +163,8 @@ def _denied(sheet: Draft, fate: Fate, refusal: Refusal, action: str, before: Cas
     audit = Audit(
         action=action,
         acting=sheet.acting,
-        before=str(before.state),
-        after=str(before.state),
+        before=str(before.state) if before.version else "",
+        after=str(before.state) if before.version else "",
         reason=refusal.code,
         detail=refusal.detail,
     )
