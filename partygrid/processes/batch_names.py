@@ -9,9 +9,11 @@ from typing import Any
 
 import psycopg
 
+import events.contract.all  # noqa: F401  (the contract is complete only once every module is read)
 from events.contract.registry import EVENT_TYPES, RESTRICTED_PREFIX
 from flows.batch import Batch, RawRecord
 from models.values import is_id
+from partygrid.errors import Unavailable
 
 RESTRICTED = "restricted"
 
@@ -37,13 +39,19 @@ class BatchNames:
         what = _what(batch) if count == 1 else f"{count} inputs"
         return f"{number} {what}".strip()
 
+    def close(self) -> None:
+        """Close the connection; the next batch that needs one opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _number(self, subject: str) -> str:
         """Return the case's number; empty where there is none, or nobody to ask."""
         if not is_id(subject):
             return ""
         try:
             row = self._asked(subject)
-        except psycopg.Error:
+        except (psycopg.Error, Unavailable):
             self._connection = None
             return ""
         if row is None:

@@ -1,8 +1,9 @@
 """Keeping the topics of a broker that forgets them: the one that comes along, in memory.
 
 When it restarts it has no topics, and the first client that asks for one makes it appear with four
-partitions, whatever that client was told. A shard is a partition, so such topics are made anew; what
-was written into it meanwhile has no outcome and is sent again, like everything the broker forgot.
+partitions, whatever that client was told. A shard is a partition, so such topics are made anew:
+what was written into them meanwhile has no outcome and is sent again, like everything else that
+the broker forgot.
 """
 
 import logging

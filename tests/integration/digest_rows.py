@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from models.case import Case
 from models.clocks import Clock
-from models.handling import Party, Visit, Whistle, WhistleState
 from models.deadlines import Deadline
+from models.handling import Party, Visit, Whistle, WhistleState
 from models.policy.span import Span, SpanKind
 from models.values import CaseId, CaseState, Mark, derived_id
 
