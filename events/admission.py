@@ -59,8 +59,8 @@ class Rejected(Struct, frozen=True, kw_only=True):
     event_id: str = ""
     event_type: str = ""
     township: str = ""
-    #: the app whose signature it bears, so that it can be told
-    app: App | None = None
+    #: it bears its app's or a door's genuine signature, so that the app can be told
+    proved: bool = False
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -84,8 +84,8 @@ def admit(
 ) -> Admitted | Rejected:
     """Check everything that needs no case. Never raises for bad input."""
     if isinstance(read, Undecodable):
-        app = _proved_sender(gate, read, now)
-        return _rejected(read, read.reason, read.detail, app)
+        proved = _proved_sender(gate, read, now) is not None
+        return _rejected(read, read.reason, read.detail, proved=proved)
     if size > gate.policy.limits.event_bytes:
         told = f"{size} bytes, at most {gate.policy.limits.event_bytes}"
         return _rejected(read, DeadLetterReason.TOO_LARGE, told)
@@ -103,7 +103,7 @@ def admit(
         _placed(gate, event, now),
     ):
         if reason is not None:
-            return _rejected(read, reason, detail, app)
+            return _rejected(read, reason, detail, proved=True)
     return Admitted(
         event=_hashed(read, _asserted_by(gate, read)),
         kind="external",
@@ -130,7 +130,7 @@ def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rej
         checks.append(_plausible(gate, read.event, now))
     for reason, detail in checks:
         if reason is not None:
-            return _rejected(read, reason, detail)
+            return _rejected(read, reason, detail, proved=True)
     own = read.event.key_id == ENGINE_KEY
     return Admitted(
         event=_hashed(read, "system" if own else _asserted_by(gate, read)),
@@ -269,7 +269,7 @@ def _placed(gate: Gate, event: Event, now: datetime) -> _Check:
 
 
 def _rejected(
-    read: Decoded | Undecodable, reason: DeadLetterReason, detail: str, app: App | None = None
+    read: Decoded | Undecodable, reason: DeadLetterReason, detail: str, *, proved: bool = False
 ) -> Rejected:
     known = read if isinstance(read, Undecodable) else None
     event = read.event if isinstance(read, Decoded) else None
@@ -280,7 +280,7 @@ def _rejected(
         event_id=event.id if event else known.event_id if known else "",
         event_type=event.type if event else known.event_type if known else "",
         township=event.township if event else known.township if known else "",
-        app=app,
+        proved=proved,
     )
 
 

@@ -263,7 +263,7 @@ def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
         event_id=verdict.event_id,
         event_type=verdict.event_type,
         township=verdict.township,
-        answer=verdict.app is not None,
+        answer=verdict.proved,
     )
 
 

@@ -29,11 +29,12 @@ from models.table import Table
 from models.tokens import Door, issue_token
 from models.vault import Vault
 from partygrid.bootstrap import connect
-from partygrid.clock import SetClock
+from partygrid.clock import Clock, SetClock
 from web.door import Installation, create_app
 
 NOON = datetime(2026, 3, 10, 4, tzinfo=UTC)
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)
+EXPIRY = datetime(2100, 1, 1, tzinfo=UTC)
 COUNTY, TOWNSHIP, VILLAGE = "330281", "330281101", "330281101201"
 GRID = f"{VILLAGE}001"
 PARTITIONS = 4
@@ -104,7 +105,7 @@ class DoorRig:
             "event_types": ("grid.report.*",),
             "territories": (COUNTY,),
             "roles": ("grid_*", "villager"),
-            "expires_at": NOON + timedelta(days=30),
+            "expires_at": EXPIRY,
         }
         with self.db.cursor() as cursor:
             return issue_token(cursor, now=SINCE, **{**given, **changes}).text
@@ -163,7 +164,14 @@ class DoorRig:
 
 @contextmanager
 def door_rig(
-    database_url: str, folder: Path, *, policy: Policy = POLICY, pool: Engine | None = None
+    database_url: str,
+    folder: Path,
+    *,
+    policy: Policy = POLICY,
+    pool: Engine | None = None,
+    own_key: bytes = OWN_KEY,
+    partitions: int = PARTITIONS,
+    clock: Clock | None = None,
 ) -> Iterator[DoorRig]:
     """Give the doors on a fresh database, with the county in the directory."""
     db = connect(database_url, autocommit=True)
@@ -171,21 +179,21 @@ def door_rig(
         first = lock_directory(cursor) + 1
         save_entries(cursor, list(enumerate(entries(), first)), recorded_at=SINCE)
     pool = pool or create_engine(database_url, pool_size=5, max_overflow=0, pool_pre_ping=True)
-    clock = SetClock(NOON)
+    at_noon = SetClock(NOON)
     app = create_app(
         Installation(
             pool=pool,
             policy=policy,
-            own_key=OWN_KEY,
-            partitions=PARTITIONS,
+            own_key=own_key,
+            partitions=partitions,
             vault=Vault(VAULT_KEY),
             evidence=EvidenceStore(folder / "evidence"),
             evidence_limits=LIMITS,
-            clock=clock,
+            clock=clock or at_noon,
             within=timedelta(seconds=0.5),
         )
     )
-    rig = DoorRig(app, pool, db, clock=clock)
+    rig = DoorRig(app, pool, db, clock=at_noon)
     try:
         yield rig
     finally:

@@ -24,6 +24,7 @@ from models.values import Mark, derived_id
 from partygrid.embedded.postgres import Postgres
 from tests.integration.door_rig import (
     COUNTY,
+    EXPIRY,
     NOON,
     OWN_KEY,
     PARTITIONS,
@@ -306,7 +307,7 @@ def test_an_id_with_a_slash_finds_its_outcome(rig: DoorRig) -> None:
 
 def test_a_token_ends_when_it_is_revoked_or_over(rig: DoorRig) -> None:
     assert rig.post(told()).status_code == 202
-    rig.clock.instant = NOON + timedelta(days=31)
+    rig.clock.instant = EXPIRY
     assert rig.ask("GET", "/events/e1").json()["code"] == "bad_token"
     rig.clock.instant = NOON
     with rig.db.cursor() as cursor:

@@ -17,11 +17,13 @@ from models.values import derived_id
 from partygrid.embedded.postgres import Postgres
 from tests.integration.door_rig import (
     COUNTY,
+    EXPIRY,
     NOON,
     OWN_KEY,
     POLICY,
     REPORT,
     SIGNING_SOURCE,
+    SINCE,
     TOWNSHIP,
     DoorRig,
     Json,
@@ -248,7 +250,7 @@ def test_a_token_that_is_none_opens_nothing(given: str, rig: DoorRig) -> None:
 
 @pytest.mark.parametrize("revoked", ["expired", "not-yet"])
 def test_nor_does_one_that_is_not_in_force(revoked: str, rig: DoorRig) -> None:
-    rig.clock.instant = NOON + timedelta(days=31 if revoked == "expired" else -3650)
+    rig.clock.instant = EXPIRY if revoked == "expired" else SINCE - timedelta(days=1)
     assert rig.post(told()).json()["code"] == "bad_token"
 
 
