@@ -23,6 +23,7 @@ from models.shard_store import (
     attempts_left,
     forget_attempts,
     note_attempt,
+    read_before,
     take_shard,
 )
 from models.values import DeadLetterReason
@@ -80,9 +81,20 @@ class Owner:
         self._suspects = [(topic_id, first, last) for topic_id, _, first, last, _ in left]
 
     def next_offset(self, topic: str, topic_id: str) -> int | None:
-        """Return where reading goes on; None where nothing of this topic was read yet."""
+        """Return where reading goes on; None where nothing of this topic was read yet.
+
+        A log that comes back after another one stood in its place goes on where it was left.
+        """
         known = self.state.positions.get(topic)
-        return known.next if known is not None and known.topic_id == topic_id else None
+        if known is not None and known.topic_id == topic_id:
+            return known.next
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            span = read_before(cursor, topic_id, self.shard)
+        if span is None:
+            return None
+        first, last = span
+        self.begin(topic, first)
+        return last + 1
 
     def begin(self, topic: str, first: int) -> None:
         """Note where a topic begins of which nothing was read yet."""

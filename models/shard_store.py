@@ -146,6 +146,16 @@ def attempts_left(cursor: Cursor, shard: int) -> list[tuple[str, int, int, int, 
     return cursor.fetchall()
 
 
+def read_before(cursor: Cursor, topic_id: str, partition: int) -> tuple[int, int] | None:
+    """Return the first and the last offset of a topic's partition that have a record; None: none."""
+    cursor.execute(
+        'SELECT min("offset"), max("offset") FROM records WHERE topic_id = %s AND partition = %s',
+        (topic_id, partition),
+    )
+    row = cursor.fetchone()
+    return None if row is None or row[0] is None else (row[0], row[1])
+
+
 def forget_attempts(cursor: Cursor, *, topic_id: str, partition: int, upto: int) -> None:
     """Forget attempts that are finished; part of the batch's own transaction."""
     cursor.execute(

@@ -31,7 +31,10 @@ FOUNDER = Acting(actor="system:directory", role="system", org=COUNTY)
 
 @contextmanager
 def rigged(postgres: Postgres, template: str, folder: Path, **options: Any) -> Iterator[Rig]:
-    """Give a rig whose engine is not started, with a database and a broker of its own."""
+    """Give a rig whose engine is not started, with a database and a broker of its own.
+
+    Whoever asks for it starts the engine (`working`), which closes it again.
+    """
     number = next(_numbers)
     name, home = f"rig_{number}", folder / f"rig-{number}"
     postgres.create_database(name, template=template)
@@ -41,7 +44,6 @@ def rigged(postgres: Postgres, template: str, folder: Path, **options: Any) -> I
         try:
             yield rig
         finally:
-            rig.engine.close()
             rig.conductor.close()
             rig.db.close()
     postgres.drop_database(name)
@@ -49,7 +51,7 @@ def rigged(postgres: Postgres, template: str, folder: Path, **options: Any) -> I
 
 @contextmanager
 def working(engine: Engine) -> Iterator[None]:
-    """Let an engine work in a thread, and stop it after the batch it is at."""
+    """Let an engine work in a thread; stop it after the batch it is at, and let it leave."""
     stop = Flag()
     thread = Thread(target=engine.run, args=(stop,))
     thread.start()
@@ -58,6 +60,7 @@ def working(engine: Engine) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(timeout=30)
+        engine.close()
 
 
 def found_county(rig: Rig, *more: Payload, at: timedelta = timedelta(days=1)) -> None:

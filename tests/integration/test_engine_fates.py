@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from events.contract.reports import (
     ReportSupplemented,
 )
 from flows.decide.route import HANDLERS, TIMERS
-from models.case import ClockKind
+from models.clocks import ClockKind
 from models.policy.people import Role
 from models.values import CaseState, case_id_of
 from partygrid.embedded.postgres import Postgres
@@ -212,7 +213,7 @@ def test_a_record_in_another_township_s_partition_is_sent_on(
 def test_a_decision_that_breaks_is_put_aside_alone(
     rig: Rig, minutes: Iterator[timedelta], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(HANDLERS, ReportSupplemented, fault)
+    spoil(monkeypatch, HANDLERS, ReportSupplemented)
     start = DAY[0] = NOW + timedelta(days=33)
     good, other = report(rig, "好的", "06-01"), report(rig, "也是好的", "06-07")
     broken = about(rig, good, ReportSupplemented(description="写错了"))
@@ -248,7 +249,7 @@ def test_what_waits_and_breaks_does_not_spoil_what_wakes_it(
     broken = about(rig, filed, ReportSupplemented(description="早了"))
     rig.at(start, broken)
     assert waiting(rig, broken) == (1, 1)
-    monkeypatch.setitem(HANDLERS, ReportSupplemented, fault)
+    spoil(monkeypatch, HANDLERS, ReportSupplemented)
     rig.at(start + timedelta(minutes=1), filed)
     assert fates(rig, filed) == [("applied", "ok")]
     assert fates(rig, broken) == [("dead-lettered", "poison")]
@@ -263,7 +264,7 @@ def test_a_timer_that_breaks_is_put_aside_and_the_others_ring(
     start = DAY[0] = NOW + timedelta(days=36)
     one, other = report(rig, "到期一", "06-02"), report(rig, "到期二", "04-06")
     rig.at(start, one, other)
-    monkeypatch.setitem(TIMERS, ClockKind.CASE_WARNING, fault)
+    spoil(monkeypatch, TIMERS, ClockKind.CASE_WARNING)
     ids = [case_id_of(filed.source, filed.id) for filed in (one, other)]
     due = max(clock.due_at for case in map(rig.case, ids) for clock in case.clocks)
     rig.at(due)
@@ -277,6 +278,10 @@ def test_a_timer_that_breaks_is_put_aside_and_the_others_ring(
     assert not rig.rows("SELECT 1 FROM timers WHERE key = 'case_warning' AND due_at <= %s", due)
 
 
-def fault(*_: object) -> None:
-    """What a handler with a bug does."""
-    raise ZeroDivisionError
+def spoil(monkeypatch: pytest.MonkeyPatch, table: dict[Any, Any], key: object) -> None:
+    """Put a handler with a bug into its place."""
+
+    def fault(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(table, key, fault)
