@@ -72,8 +72,16 @@ class CaseLog:
         lines = [*self._territory(), *self._groups(), *self._people()]
         if key is not None:
             lines.append(self._app(key))
-        county, source = self.mapping.places.county.code, f"directory/{self.mapping.log}"
-        return tuple(directory_event(data, county=county, source=source, at=at) for data in lines)
+        county = self.mapping.places.county.code
+        return tuple(
+            directory_event(data, county=county, source=self.directory_source, at=at)
+            for data in lines
+        )
+
+    @property
+    def directory_source(self) -> str:
+        """CloudEvents source of the directory's lines."""
+        return f"directory/{self.mapping.log}"
 
     @property
     def _since(self) -> datetime:

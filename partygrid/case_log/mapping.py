@@ -174,6 +174,21 @@ class LogMapping(_Piece, frozen=True, kw_only=True):
         return f"{self.prefix}-{derived_id(kind, self.log, name)[:13]}"
 
 
+#: Mappings that are shipped.
+SHIPPED = Path(__file__).parent / "mappings"
+
+
+def find_mapping(named: str) -> Path:
+    """Return the file at a path, or the shipped one of this name. Raises `MappingInvalid`."""
+    path = Path(named)
+    shipped = SHIPPED / f"{named.replace('-', '_')}.yaml"
+    found = next((one for one in (path, shipped) if one.is_file()), None)
+    if found is None:
+        names = ", ".join(sorted(one.stem.replace("_", "-") for one in SHIPPED.glob("*.yaml")))
+        raise MappingInvalid(f"There is no mapping file {named}; shipped are: {names}.")
+    return found
+
+
 def read_mapping(path: Path) -> LogMapping:
     """Return the mapping in a file. Raises `MappingInvalid`, which says what is wrong where."""
     try:

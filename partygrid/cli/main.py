@@ -16,6 +16,8 @@ from partygrid.errors import Invalid, PartygridError, Refused, Unavailable
 MODULES = (
     "up",
     "setup",
+    "directory",
+    "import_log",
     "policy",
     "status",
     "doctor",

@@ -77,13 +77,15 @@ class DryRun:
         directory: Directory,
         at: datetime,
         acting: Acting | None,
-        missing: Iterable[str],
+        missing: Iterable[str] = (),
+        source: str = SOURCE,
     ) -> None:
         """Take over `directory`; what fails only for want of a `missing` id is not blamed again."""
         self.faults: list[Fault] = []
         self._policy, self._directory, self._at, self._acting = policy, directory, at, acting
         self._office = Shelf(policy).office(policy.version)
         self._missing = set(missing) - {""}
+        self._source = source
 
     def through(self, entries: list[Entry]) -> tuple[list[Outgoing], int]:
         """Return the events of the lines that would be applied, and how many say nothing new."""
@@ -95,7 +97,7 @@ class DryRun:
                 unchanged += 1
                 continue
             event = directory_event(
-                entry.data, county=county, source=SOURCE, at=self._at, acting=self._acting
+                entry.data, county=county, source=self._source, at=self._at, acting=self._acting
             )
             if self._applied(entry, event):
                 events.append(event)
@@ -103,10 +105,23 @@ class DryRun:
         return events, unchanged
 
     def _county(self, entries: list[Entry]) -> str:
-        """Return the county's code: the directory's, else that of the first organisation."""
-        known = [org.code for org in self._directory.orgs(self._at, kind=OrgKind.COUNTY)]
-        codes = [entry.data.code for entry in entries if isinstance(entry.data, OrgSet)]
-        return ([*known, *codes] or [""])[0][:_COUNTY_DIGITS]
+        """Return the code of the county the lines are about; without a hint the directory's."""
+        about = (self._code_of(entry.data) for entry in entries)
+        known = (org.code for org in self._directory.orgs(self._at, kind=OrgKind.COUNTY))
+        return next((code[:_COUNTY_DIGITS] for code in (*about, *known) if _is_code(code)), "")
+
+    def _code_of(self, data: Payload) -> str:
+        match data:
+            case OrgSet():
+                return data.code
+            case PersonSet():
+                return data.grid
+            case RoleSet() | DutyRosterSet():
+                org = self._directory.org(data.org, self._at)
+                return org.code if org is not None else ""
+            case AppKeySet():
+                return data.territories[0] if data.territories else ""
+        return ""
 
     # --- which lines, in which order -----------------------------------------------------------
 
@@ -226,6 +241,10 @@ class DryRun:
         own = sum(person is not None and person.party_status == "full" for person in people)
         parts = self._directory.orgs(on, parent=org)
         return own + sum(self._full_members(part.id, on) for part in parts)
+
+
+def _is_code(text: str) -> bool:
+    return len(text) >= _COUNTY_DIGITS and text.isdigit()
 
 
 def _above(data: OrgSet) -> tuple[str, ...]:
