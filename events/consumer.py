@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 #: `timestamp_type` of a record that carries the broker's append time.
 LOG_APPEND_TIME = 1
+#: How long the broker may take to say how far a topic reaches.
+ANSWER_WITHIN_MS = 2000
 #: Milliseconds a poll waits at least while nothing is assigned: kafka-python throws away a join
 #: that succeeds between two polls and begins another, so short polls may never join.
 JOINING_WAIT = 500
@@ -112,7 +114,7 @@ class ShardConsumer:
         found: dict[int, dict[str, int]] = {shard: {} for shard in shards}
         partitions = [TopicPartition(topic, shard) for shard in found for topic in INBOUND_TOPICS]
         try:
-            offsets = ask(partitions)
+            offsets = ask(partitions, timeout_ms=ANSWER_WITHIN_MS)
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
         for partition, offset in offsets.items():

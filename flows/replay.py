@@ -140,7 +140,7 @@ def _subject_kind(firing: Firing) -> str:
 
 def _fold_one(cursor: Cursor, fold: Fold, entry: Entry) -> None:
     if entry.kind == "firing":
-        due = DueFiring(timer=_timer(entry))
+        due = DueFiring(timer=_timer(entry), stalled=_firing.decode(entry.body).stalled)
         if due.timer.clock.key != PATIENCE:
             fold.firing(due)
             return

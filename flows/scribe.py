@@ -1,6 +1,7 @@
 """Writes down what was decided: the rows of journal, records, audit, outcomes and timers."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -261,7 +262,7 @@ class Scribe:
             policy=self.policy_of(self.work.case(subject)).version,
             rule=audit.rule,
             evidence=audit.evidence,
-            detail=dict(audit.detail),
+            detail=_detail(audit, given),
             **told,
         )
 
@@ -351,6 +352,13 @@ class Scribe:
         self.written.outbox.append(
             self.outgoing.outcome(data, source=source, township=township, now=now)
         )
+
+
+def _detail(audit: Audit, given: Event | Firing) -> dict[str, Any]:
+    """Return what explains an act; a firing that did not wait for unread topics says so."""
+    if isinstance(given, Firing) and given.stalled:
+        return {**audit.detail, "stalled": given.stalled}
+    return dict(audit.detail)
 
 
 def _told(event: Event, signature: str) -> Row:

@@ -22,7 +22,7 @@ from models.cases import (
 from models.consulting import Consultation
 from models.handling import Assignment, AssignmentState, Visit, Whistle
 from models.rows import RowMap
-from models.values import SETTLED_STATES
+from models.values import SETTLED_STATES, is_id
 from models.village import Township, VillageTask
 
 Cursor = psycopg.Cursor[Any]
@@ -216,3 +216,12 @@ def load_work(
         " ) AS work WHERE person <> '' GROUP BY person ORDER BY person",
         {"since": since, "shard": shard, "township": township},
     ).fetchall()
+
+
+def load_urgencies(cursor: Cursor, subjects: Iterable[str]) -> dict[str, str]:
+    """Return the urgency of those subjects that are cases."""
+    ids = sorted({subject for subject in subjects if is_id(subject)})
+    rows = cursor.execute(
+        "SELECT id::text, urgency FROM cases WHERE id = ANY(%s::uuid[])", (ids,)
+    ).fetchall()
+    return dict(rows)

@@ -147,7 +147,7 @@ def attempts_left(cursor: Cursor, shard: int) -> list[tuple[str, int, int, int, 
 
 
 def read_before(cursor: Cursor, topic_id: str, partition: int) -> tuple[int, int] | None:
-    """Return the first and the last offset of a topic's partition that have a record; None: none."""
+    """Return the first and last offset of a topic's partition that have a record, if any."""
     cursor.execute(
         'SELECT min("offset"), max("offset") FROM records WHERE topic_id = %s AND partition = %s',
         (topic_id, partition),

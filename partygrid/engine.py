@@ -6,7 +6,7 @@ shards' inputs are taken up, in wall-clock time and in time-lapse.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from models.setting import Setting
 from models.shard_store import ShardLost
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
+from partygrid.firing_order import FiringOrder, Held
 
 log = logging.getLogger(__name__)
 
@@ -38,32 +39,12 @@ Connection = psycopg.Connection[Any]
 
 #: How often the topics' ids are looked at.
 LOOK_AT_TOPICS = timedelta(seconds=2)
-#: How many due timers are looked at in one go.
-TIMERS_AT_ONCE = 500
 #: In a time-lapse every timer of an instant must be known to find the lowest wave.
 LAPSE_TIMERS = 1_000_000
 #: Seconds that a time-lapse's engine waits for the next instant before it looks at the broker.
 LAPSE_IDLE = 0.05
 
 _reached = msgspec.json.Decoder(Reached)
-
-
-class Held:
-    """A shard this engine owns: its owner and its reading."""
-
-    def __init__(self, owner: Owner, reading: Reading) -> None:
-        self.owner, self.reading = owner, reading
-        #: nothing is due before this; None: look
-        self.next_due: datetime | None = None
-        #: last instant of a time-lapse it has finished
-        self.drained_at: datetime | None = None
-        #: time-lapse: by topic, behind which record everything is written; empty: ask the broker
-        self.ends: dict[str, int] = {}
-
-    def expect(self, ends: Mapping[str, int]) -> None:
-        """Know of records that are written and must be read."""
-        for topic, end in ends.items():
-            self.ends[topic] = max(end, self.ends.get(topic, 0))
 
 
 class Engine:
@@ -95,6 +76,7 @@ class Engine:
         self._survived: set[Begun] = set()
         self.held: dict[int, Held] = {}
         self._topics_seen = clock.now()
+        self._firing = FiringOrder(setting, consumer, clock)
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -118,22 +100,24 @@ class Engine:
             try:
                 busy = self.lapse_step() if self.setting.time_lapse else self.step()
                 pause = 0.1
+                if not busy and self.setting.time_lapse:
+                    self._await_instant()
             except ShardLost as fault:
                 log.info("a shard was taken over by another engine: %s", fault.context)
                 self._let_go_all()
-                busy = True
             except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError) as fault:
                 log.warning("waiting %.1f s: %s", pause, fault)
                 stop.wait(pause)
                 pause = min(pause * 2, 5.0)
                 self._recover()
-                busy = True
-            if not busy and self.setting.time_lapse:
-                self._await_instant()
 
     def step(self) -> bool:
         """Take up once what the wall clock brought."""
-        self._look_at_topics()
+        try:
+            self._look_at_topics()
+        except Unavailable as fault:
+            # The shards stay ours: what comes due is fired when the topics were mute too long.
+            log.warning("%s", fault)
         self._poll(self._wait_ms)
         for held in list(self.held.values()):
             self._work_off(held)
@@ -236,7 +220,7 @@ class Engine:
     def _work_off(self, held: Held) -> None:
         """Decide what was read and fire what is due, in the order of their times."""
         while True:
-            timers = self._fireable(held)
+            timers = self._firing.fireable(held, self._connection)
             first = held.reading.first()
             if first is None and not timers:
                 break
@@ -266,23 +250,6 @@ class Engine:
                     recorded_at=self._clock.now(),
                 ),
             )
-
-    def _fireable(self, held: Held) -> list[DueFiring]:
-        """Return the due timers that need not wait for an unread answer."""
-        now = self._clock.now()
-        if held.next_due is not None and held.next_due > now:
-            return []
-        connection = self._connection
-        with connection.transaction(), connection.cursor() as cursor:
-            due = ledger_store.due_timers(cursor, [held.owner.shard], now, TIMERS_AT_ONCE)
-            if not due:
-                held.next_due = ledger_store.next_due(cursor, [held.owner.shard]) or (
-                    now + timedelta(seconds=1)
-                )
-                return []
-        shard = held.owner.shard
-        horizon = held.reading.horizon(self._consumer.ends([shard])[shard], now)
-        return [DueFiring(timer=timer) for timer in due if timer.clock.due_at <= horizon]
 
     def _run(self, held: Held, batches: list[Batch]) -> None:
         for batch in batches:
