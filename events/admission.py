@@ -175,9 +175,10 @@ def _hashed(read: Decoded, asserted_by: str) -> Event:
         event,
         acting=msgspec.structs.replace(acting, asserted_by=by),
         content_hash=content_hash(read.attributes, read.data),
-        # Only the engine says what caused an event.
+        # Only this installation says what caused an event, and in whose place it stands.
         cause=event.cause if own else "",
         wave=event.wave if own else 0,
+        replay_of=event.replay_of if own else "",
     )
 
 

@@ -137,13 +137,9 @@ def _read(attributes: dict[str, str], data: bytes) -> Decoded | Undecodable:
     )
 
 
-def encode(
-    event: Event, *, signature: str = "", assertion: str = "", replay_of: str = ""
-) -> Encoded:
+def encode(event: Event, *, signature: str = "", assertion: str = "") -> Encoded:
     """Write an event in binary mode. Attributes without a value are left out."""
     attributes = attributes_of(event)
-    if replay_of:
-        attributes["replayof"] = replay_of
     for name, text in (("signature", signature), ("assertion", assertion)):
         if text:
             attributes[name] = text
@@ -182,6 +178,7 @@ def attributes_of(event: Event) -> dict[str, str]:
         "keyid": event.key_id,
         "cause": event.cause,
         "wave": str(event.wave) if event.wave else "",
+        "replayof": event.replay_of,
     }
     return {name: text for name, text in every.items() if text}
 
@@ -236,6 +233,7 @@ def _event(attributes: dict[str, str], payload: Payload) -> Event:
         key_id=get("keyid", ""),
         cause=get("cause", ""),
         wave=_number(get("wave", "0")),
+        replay_of=get("replayof", ""),
     )
 
 
@@ -308,6 +306,7 @@ class _Kept(Struct):
     content_hash: str = ""
     cause: str = ""
     wave: int = 0
+    replay_of: str = ""
 
 
 _kept = msgspec.json.Decoder(_Kept)

@@ -44,7 +44,7 @@ _EXTENSION_MEANING = {
     "keyid": "which of the app's keys signed it",
     "cause": "id of what the engine made it because of; engine only",
     "wave": "how many follow-ups lie between it and something from outside; engine only",
-    "replayof": "dead letter that this record replays",
+    "replayof": "dead-lettered event in whose place an operator sent this one",
 }
 
 

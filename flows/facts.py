@@ -21,11 +21,11 @@ def subject_of(event: Event) -> str:
     """Return the id of the case or task an event is about; of the one it opens."""
     match event.data:
         case ReportFiled():
-            return case_id_of(event.source, event.id)
+            return case_id_of(event.source, event.known_as)
         case HistoryRecorded(case_ref=case_ref):
             return history_case_id(event.source, case_ref)
         case TaskRequested():
-            return task_id_of(event.source, event.id)
+            return task_id_of(event.source, event.known_as)
     return event.subject
 
 

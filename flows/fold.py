@@ -21,7 +21,7 @@ from flows.decide.decision import Decision, Firing
 from flows.decide.route import decide
 from flows.entries import entries_of
 from flows.facts import facts_for, subject_of
-from flows.letters import Letters
+from flows.letters import Letters, answered
 from flows.scribe import Scribe, parked_id
 from flows.workspace import Workspace
 from models.case import Case
@@ -343,16 +343,17 @@ class Fold:
         written.fates.append((*coordinate, str(fate), reason))
 
     def _answer(self, event: Event, decision: Decision, subject: str, now: datetime) -> None:
-        self.scribe.outcome(
-            event.source,
-            event.id,
-            event.type,
-            decision.fate,
-            decision.reason,
-            subject=subject,
-            township=event.township,
-            now=now,
-        )
+        for event_id in answered(event):
+            self.scribe.outcome(
+                event.source,
+                event_id,
+                event.type,
+                decision.fate,
+                decision.reason,
+                subject=subject,
+                township=event.township,
+                now=now,
+            )
 
 
 def _without(holder: Holder, key: str) -> Holder:

@@ -112,16 +112,17 @@ class Letters:
             value=parked.body.encode(),
             now=now,
         )
-        self._scribe.outcome(
-            event.source,
-            event.id,
-            event.type,
-            Fate.DEAD_LETTERED,
-            str(why),
-            subject="",
-            township=event.township,
-            now=now,
-        )
+        for event_id in answered(event):
+            self._scribe.outcome(
+                event.source,
+                event_id,
+                event.type,
+                Fate.DEAD_LETTERED,
+                str(why),
+                subject="",
+                township=event.township,
+                now=now,
+            )
 
     def _keep(
         self,
@@ -164,6 +165,11 @@ class Letters:
             }
         )
         self._scribe.line("", event_type, Fate.DEAD_LETTERED, reason)
+
+
+def answered(event: Event) -> tuple[str, ...]:
+    """Return the ids an answer is given under: its own, and the one its app knows it by."""
+    return tuple(dict.fromkeys((event.id, event.known_as)))
 
 
 def _without_nul(text: bytes) -> str:

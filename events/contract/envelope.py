@@ -82,3 +82,10 @@ class Event(Struct, frozen=True, kw_only=True):
     cause: str = ""
     #: how many follow-ups stand between it and something from outside; 0 for external events
     wave: int = 0
+    #: id of the dead-lettered event in whose place an operator sent it; else empty
+    replay_of: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The id under which its app, and whoever refers to what it opened, knows it."""
+        return self.replay_of or self.id

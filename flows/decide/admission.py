@@ -76,7 +76,7 @@ def _misplaced(
 def _opened(
     sheet: Draft, event: Event, data: TaskRequested, against: tuple[str, ...]
 ) -> VillageTask:
-    stub = VillageTask(id=task_id_of(event.source, event.id), version=1)
+    stub = VillageTask(id=task_id_of(event.source, event.known_as), version=1)
     return change(
         sheet,
         stub,

@@ -101,7 +101,7 @@ def _open(sheet: Draft, event: Event, data: ReportFiled) -> None:
     """Fill the stub: where, what, from whom, and under which number people speak of it."""
     where = position(data.place)
     sheet.change(
-        id=case_id_of(event.source, event.id),
+        id=case_id_of(event.source, event.known_as),
         number=_number(sheet, data.grid),
         county=data.grid[:6],
         township=data.grid[:9],
