@@ -4,13 +4,10 @@ What is accepted here is in the database when the app hears so, and reaches the 
 happens to this process.
 """
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from events.admission import DOOR_KEY, ENGINE_KEY, ENGINE_SOURCE, Gate, Rejected, admit, vouch
@@ -18,37 +15,19 @@ from events.codec import Decoded, Undecodable, data_of, decode, headers_of
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD, Origin
 from events.contract.reports import Datum, Place
-from events.partitions import partition_of
+from events.outbox import Kept, Ready, keep
 from events.positions import in_cgcs2000
-from events.signing import content_hash
-from events.topics import inbound_topic, says_marked
+from events.topics import inbound_topic
 from models.directory import Directory
 from models.directory_store import load_directory
-from models.ledger_store import OUTBOX, known_hashes
 from models.policy.schema import Policy
-from models.rows import to_json
 from models.shard_store import directory_revision
 from models.tokens import Door, Token
-from models.values import SYSTEM_PREFIX, DeadLetterReason, is_id
+from models.values import SYSTEM_PREFIX, DeadLetterReason
 from web.database import Cursor
 from web.envelopes import Posted
 from web.limiter import Limiter
 from web.problems import Problem
-
-Identity = tuple[str, str]
-
-
-class Ready(Struct, frozen=True, kw_only=True):
-    """An event that may go into the outbox."""
-
-    event: Event
-    headers: list[tuple[str, bytes]]
-    value: bytes
-
-    @property
-    def identity(self) -> Identity:
-        """Under what it is known, for good."""
-        return self.event.source, self.event.id
 
 
 class Taken(Struct, frozen=True):
@@ -157,43 +136,14 @@ class Intake:
         self, cursor: Cursor, checked: Sequence[Ready | Problem], now: datetime
     ) -> list[Taken | Problem]:
         ready = [one for one in checked if isinstance(one, Ready)]
-        _one_at_a_time(cursor, ready)
-        known = _known(cursor, ready)
-        marked = _marked(cursor, ready)
-        answers: list[Taken | Problem] = []
-        rows = []
-        for one in checked:
-            if isinstance(one, Problem):
-                answers.append(one)
-                continue
-            before = known.setdefault(one.identity, "")
-            if before not in ("", one.event.content_hash):
-                answers.append(Problem(DeadLetterReason.ID_CONFLICT, event_id=one.event.id))
-                continue
-            if not before:
-                rows.append(self._row(one, one.event.subject in marked, now))
-                known[one.identity] = one.event.content_hash
-            answers.append(Taken(*one.identity))
-        if rows:
-            OUTBOX.copy(cursor, rows)
-            cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
-        return answers
+        kept = iter(keep(cursor, ready, partitions=self._partitions, now=now))
+        return [one if isinstance(one, Problem) else _answer(one, next(kept)) for one in checked]
 
-    def _row(self, ready: Ready, marked: bool, now: datetime) -> dict[str, Any]:
-        event = ready.event
-        return {
-            "shard": partition_of(event.township, self._partitions),
-            "topic": inbound_topic(event.data, marked=marked or says_marked(event.data)),
-            "key": event.township,
-            "source": event.source,
-            "event_id": event.id,
-            "headers": to_json([[name, text.decode()] for name, text in ready.headers]),
-            "value": ready.value,
-            "created_at": now,
-            "published_at": None,
-            "partition": -1,
-            "instant": None,
-        }
+
+def _answer(ready: Ready, kept: Kept) -> Taken | Problem:
+    if kept is Kept.CONFLICT:
+        return Problem(DeadLetterReason.ID_CONFLICT, event_id=ready.event.id)
+    return Taken(*ready.identity)
 
 
 def _id_of(posted: Posted | Problem) -> str:
@@ -220,47 +170,3 @@ def _within(caller: Token, event: Event) -> None:
     outside = caller.excludes(type_name=kind.name, township=event.township, role=event.acting.role)
     if outside:
         raise Problem(DeadLetterReason.OUT_OF_SCOPE, outside)
-
-
-def _one_at_a_time(cursor: Cursor, ready: Sequence[Ready]) -> None:
-    """Let no other request post events of these apps until this one is committed."""
-    for source in sorted({one.event.source for one in ready}):
-        key = int.from_bytes(hashlib.sha256(b"door" + source.encode()).digest()[:8], signed=True)
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
-
-
-def _known(cursor: Cursor, ready: Sequence[Ready]) -> dict[Identity, str]:
-    """Return the content hash of those that wait in the outbox or were decided before."""
-    identities = [one.identity for one in ready]
-    if not identities:
-        return {}
-    rows = cursor.execute(
-        "SELECT o.source, o.event_id, o.headers::text, o.value, o.partition"
-        " FROM unnest(%s::text[], %s::text[]) AS w (source, event_id)"
-        " JOIN outbox o ON o.event_id = w.event_id AND o.source = w.source",
-        ([source for source, _ in identities], [event_id for _, event_id in identities]),
-    ).fetchall()
-    waiting = {
-        (source, event_id): _hash_of(headers, bytes(value), partition)
-        for source, event_id, headers, value, partition in rows
-    }
-    return {**waiting, **known_hashes(cursor, identities)}
-
-
-def _hash_of(headers: str, value: bytes, partition: int) -> str:
-    """Return the content hash of an outbox row; forwarded records keep their headers as bytes."""
-    told = msgspec.json.decode(headers, type=list[tuple[str, str]])
-    spelling = "latin-1" if partition >= 0 else "utf-8"
-    read = decode(value, [(name, text.encode(spelling)) for name, text in told])
-    return content_hash(read.attributes, read.data)
-
-
-def _marked(cursor: Cursor, ready: Sequence[Ready]) -> frozenset[str]:
-    """Return the cases among the subjects of which only few may know."""
-    subjects = sorted({one.event.subject for one in ready if is_id(one.event.subject)})
-    if not subjects:
-        return frozenset()
-    rows = cursor.execute(
-        "SELECT id::text FROM cases WHERE id = ANY(%s::uuid[]) AND mark <> 'none'", (subjects,)
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
