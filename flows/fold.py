@@ -5,7 +5,6 @@ goes on, as what it wrote stood on a sheet that is thrown away.
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -117,14 +116,13 @@ class Fold:
         )
         now, subject = timer.clock.due_at, timer.subject
         self.scribe.written.stop_timer(subject, timer.clock.key)
-        restore = self._forget_clock(subject, timer.subject_kind, timer.clock.key)
         try:
             decision = self._decide(firing, subject, now, kind=timer.subject_kind)
         except Exception as fault:  # a timer that breaks deciding must not hold up all the others
             log.exception("firing %s failed", timer.clock.key)
-            restore()
             self.letters.of_firing(due, type(fault).__name__)
             return
+        decision = self._rung_off(decision, timer.subject_kind, subject, firing.clock)
         self.scribe.journal_firing(firing, now)
         self._take(decision, firing, subject, now, wave=due.wave)
         self.scribe.line(
@@ -231,25 +229,18 @@ class Fold:
         holder = self.work.cases.get(subject) or self.work.tasks.get(subject)
         return (holder.clock(key) if holder is not None else None) or due.timer.clock
 
-    def _forget_clock(self, subject: str, kind: str, key: str) -> Callable[[], None]:
-        """A clock that rang no longer runs, whatever the decision does next.
-
-        Returns what puts it back.
-        """
+    def _rung_off(self, decision: Decision, kind: str, subject: str, rang: Clock) -> Decision:
+        """A clock that rang no longer runs, whatever was decided; one set anew meanwhile does."""
         work = self.work
+        if kind == "case" and decision.case is not None:
+            return msgspec.structs.replace(decision, case=_without(decision.case, rang))
         if kind == "case" and subject in work.cases:
-            case = work.cases[subject]
-            work.put(_without(case, key))
-            return lambda: work.put(case)
-        if kind == "task" and subject in work.tasks:
-            task = work.tasks[subject]
-            work.put_task(_without(task, key))
-            return lambda: work.put_task(task)
-        if kind == "township" and subject in work.townships:
-            township = work.townships[subject]
-            work.put_township(_without(township, key))
-            return lambda: work.put_township(township)
-        return lambda: None
+            work.put(_without(work.cases[subject], rang))
+        elif kind == "task" and decision.task is not None:
+            return msgspec.structs.replace(decision, task=_without(decision.task, rang))
+        elif kind == "township" and decision.township is not None:
+            return msgspec.structs.replace(decision, township=_without(decision.township, rang))
+        return decision
 
     # --- waiting -------------------------------------------------------------------------------
 
@@ -356,6 +347,6 @@ class Fold:
             )
 
 
-def _without(holder: Holder, key: str) -> Holder:
-    left = tuple(clock for clock in holder.clocks if clock.key != key)
+def _without(holder: Holder, rang: Clock) -> Holder:
+    left = tuple(clock for clock in holder.clocks if clock != rang)
     return msgspec.structs.replace(holder, clocks=left)
