@@ -171,9 +171,9 @@ class Relay:
         log.warning("outbox row %s is refused for good: %s", number, type(fault).__name__)
         self._connection.execute(
             "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
-            ' "offset", source, event_id, event_type, township, key, headers, value, at,'
-            " replayed_as, replayed_by)"
-            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', %s, %s, %s, %s, %s, '', '')"
+            ' "offset", source, event_id, event_type, township, proved,'
+            " key, headers, value, at, replayed_as, replayed_by)"
+            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', %s, true, %s, %s, %s, %s, '', '')"
             " ON CONFLICT DO NOTHING",
             (
                 derived_id("unpublishable", shard, number),

@@ -92,6 +92,7 @@ def apply_batch(
 Apply = Callable[[Cursor, ShardState, Batch, Setting, Directories], tuple[ShardState, Result]]
 
 Opened = list[tuple[RawRecord, Admitted | Rejected, list[FreeText]]]
+_UNSEEN = Rejected(reason=DeadLetterReason.CRASHED, detail="reading it was tried, in vain")
 
 
 def _open_records(batch: Batch, setting: Setting, directory: Directory) -> Opened:
@@ -102,6 +103,8 @@ def _open_records(batch: Batch, setting: Setting, directory: Directory) -> Opene
         own_key=setting.own_key,
         sign_ins=setting.sign_ins,
     )
+    if batch.unseen:
+        return [(raw, _UNSEEN, []) for raw in batch.records]
     return [_open(raw, gate, setting) for raw in batch.records]
 
 
@@ -254,10 +257,9 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
 
 
 def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
-    reason = fold.batch.aside or verdict.reason
     fold.letters.of_record(
         raw,
-        reason,
+        verdict.reason,
         verdict.detail,
         source=verdict.source,
         event_id=verdict.event_id,

@@ -53,6 +53,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     flow_run: str = ""
     #: why its one record must not be decided: it killed the process, or could not be stored
     aside: DeadLetterReason | None = None
+    #: even putting it aside killed the process: its one record must not be read
+    unseen: bool = False
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ class Letters:
             value=raw.value,
             now=raw.now,
             raw=raw,
+            proved=answer,
         )
         scribe = self._scribe
         scribe.record_row(at, Fate.DEAD_LETTERED, str(reason), source, event_id, event_type)
@@ -137,6 +138,7 @@ class Letters:
         value: bytes,
         now: datetime,
         raw: RawRecord | None = None,
+        proved: bool = True,
     ) -> None:
         at = raw.at if raw is not None else None
         headers = raw.headers if raw is not None else []
@@ -155,6 +157,7 @@ class Letters:
                 "event_id": event_id,
                 "event_type": event_type,
                 "township": township,
+                "proved": proved,
                 "key": raw.key if raw is not None else None,
                 "headers": to_json([[shown(name), _without_nul(text)] for name, text in headers]),
                 "value": value,

@@ -148,7 +148,7 @@ class Owner:
         limit = self._setting.shelf.current.limits.crash_attempts
         if len(batch.records) == 1 and attempts > limit and batch.aside is None:
             log.warning("record %s/%s kills the process: put aside", first.topic, first.offset)
-            return replace(batch, aside=DeadLetterReason.CRASHED)
+            return replace(batch, aside=DeadLetterReason.CRASHED, unseen=attempts > limit + 1)
         return batch
 
     def _attempt(self, batch: Batch, *, again: bool = True) -> list[Result]:

@@ -143,6 +143,8 @@ class DeadLetters(Table, table=True):
     event_id: str = ""
     event_type: str = ""
     township: str = ""
+    #: whether the sender was proved; else source and id are hearsay
+    proved: bool = False
     key: bytes | None = binary(nullable=True)
     headers: Any = json("[]")
     #: the record as it came

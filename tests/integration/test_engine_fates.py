@@ -60,12 +60,13 @@ def about(rig: Rig, filed: Event, data: Payload, *, by: str = "member", version:
 
 def fates(rig: Rig, event: Event) -> list[tuple[str, str]]:
     """What its records came to, in the order in which they lie in the topic."""
-    return rig.rows(  # type: ignore[return-value]
+    rows = rig.rows(
         "SELECT fate, reason FROM records WHERE source = %s AND event_id = %s"
         ' ORDER BY recorded_at, "offset"',
         event.source,
         event.id,
     )
+    return [(fate, reason) for fate, reason in rows]
 
 
 def outcome(rig: Rig, event: Event) -> tuple[str, str]:
@@ -90,13 +91,14 @@ def letters(rig: Rig, event: Event) -> list[str]:
 
 def waiting(rig: Rig, event: Event) -> tuple[int, int]:
     """How often it is parked, and how many patience timers run for it."""
-    return rig.rows(  # type: ignore[return-value]
+    parked, timers = rig.rows(
         "SELECT count(*), count(t.key) FROM parked p LEFT JOIN timers t"
         " ON t.subject = p.id::text AND t.key = 'patience'"
         " WHERE p.source = %s AND p.event_id = %s",
         event.source,
         event.id,
     )[0]
+    return parked, timers
 
 
 def test_the_same_event_again_changes_nothing(rig: Rig, minutes: Iterator[timedelta]) -> None:

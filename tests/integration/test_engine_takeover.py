@@ -53,7 +53,8 @@ def fates(rig: Rig, event: Event) -> list[str]:
 
 def owned(rig: Rig, shard: int) -> tuple[int, int]:
     """Epoch and last journal entry."""
-    return rig.rows("SELECT epoch, seq FROM shards WHERE shard = %s", shard)[0]  # type: ignore[return-value]
+    epoch, seq = rig.rows("SELECT epoch, seq FROM shards WHERE shard = %s", shard)[0]
+    return epoch, seq
 
 
 def test_another_engine_goes_on_exactly_where_the_last_one_stopped(rig: Rig) -> None:
@@ -178,6 +179,22 @@ def test_a_record_that_killed_three_engines_is_put_aside_by_the_fourth(
     letters = rig.rows("SELECT reason FROM dead_letters WHERE event_id = %s", deadly.id)
     assert letters == ([("crashed",)] if crashes == 3 else [])
     assert not rig.rows("SELECT 1 FROM attempts WHERE topic_id = %s", topic_id)
+
+
+def test_a_record_that_kills_whoever_reads_it_is_put_aside_unread(
+    rig: Rig, hands: list[Hand]
+) -> None:
+    at = NOW + timedelta(hours=3)
+    with psycopg.connect(rig.url, autocommit=True) as notes, notes.cursor() as cursor:
+        for _ in range(4):
+            note_attempt(cursor, shard=0, topic_id="unseen", partition=0, first=0, last=0, now=at)
+    hands.append(hand := Hand(rig, "fifth"))
+    deadly = report(rig, "读即崩溃", at)
+    hand.owner.run(hand.batch(deadly, first=0, topic_id="unseen"))
+    rows = rig.rows(
+        "SELECT reason, source, proved, value FROM dead_letters WHERE topic_id = 'unseen'"
+    )
+    assert rows == [("crashed", "", False, rig.outbound(deadly).value)]
 
 
 def test_a_batch_under_way_at_a_death_is_decided_record_by_record(
