@@ -51,7 +51,7 @@ def _visit(scene: Scene) -> Iterator[Act]:
         yield Act(
             need=f"link|{visit.id}",
             acting=acting,
-            after=scene.in_office(scene.minutes(10, 60, "link")),
+            after=scene.by_day(10, 60, "link"),
             data=VisitRequested(channel=VisitChannel.LINK),
         )
         return
@@ -59,7 +59,7 @@ def _visit(scene: Scene) -> Iterator[Act]:
     yield Act(
         need=f"visit|{visit.id}|{visit.attempts}",
         acting=villager or acting,
-        after=scene.in_office(scene.minutes(20, 150, "visit", visit.attempts)),
+        after=scene.by_day(20, 120, "visit", visit.attempts),
         data=_answer(scene, visit),
     )
 
@@ -99,7 +99,7 @@ def _close(scene: Scene) -> Iterator[Act]:
         yield Act(
             need=f"close|{scene.case.reopened}",
             acting=acting,
-            after=scene.in_office(scene.minutes(10, 120, "close")),
+            after=scene.soon(10, 90, "close", scene.case.reopened),
             data=CaseClosed(reason="已办结"),
         )
 

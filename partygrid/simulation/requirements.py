@@ -90,7 +90,11 @@ _RESERVED = ("01-06",)
 REQUIREMENTS: Mapping[Story, Requirements] = {
     Story.SMOOTH: Requirements(),
     Story.SELF_CLOSED: Requirements(
-        categories=("04-06", *_SMALL), sources=_GRID, office_hours=True, workdays=1
+        categories=("04-06", *_SMALL),
+        sources=_GRID,
+        reporter=True,
+        office_hours=True,
+        workdays=1,
     ),
     Story.SELF_CLOSED_BADLY: Requirements(
         categories=("05-02", "08-07"),
@@ -143,8 +147,8 @@ REQUIREMENTS: Mapping[Story, Requirements] = {
     Story.SUSPENDED: _sent(*_TOWNSHIP, workdays=5),
     Story.RESUMED: _sent(*_TOWNSHIP, workdays=5),
     Story.SUSPENSION_REFUSED: _sent(*_TOWNSHIP, workdays=4),
-    Story.REWORK: _sent(*_SMALL, workdays=4),
-    Story.REWORK_ORDERED: _sent(*_SMALL, workdays=5),
+    Story.REWORK: _sent("06-02", "08-03", workdays=4),
+    Story.REWORK_ORDERED: _sent("06-02", "08-03", workdays=5),
     Story.URGED: _sent(*_DEPARTMENT, workdays=4),
     Story.REOPENED: _sent("08-07", "11-05", workdays=5),
     Story.REOPENED_LATER: Requirements(
@@ -179,18 +183,18 @@ REQUIREMENTS: Mapping[Story, Requirements] = {
     Story.MEETING_AGREED: _sent("05-04", workdays=5),
     Story.MEETING_ESCALATED: _sent("01-07", "01-02", workdays=3),
     Story.HEARING: _sent("09-04", "07-03", "08-06", workdays=5),
-    Story.COUNCIL_AGREED: _sent("11-06", workdays=3, days=3),
+    Story.COUNCIL_AGREED: _sent("11-06", workdays=4, days=3),
     Story.COUNCIL_REFERRED: _sent("11-06", workdays=2, days=3),
     Story.NO_AGREEMENT: _sent("01-07", "01-01", workdays=3),
     Story.CONSULTATION_TIMED_OUT: _sent("01-01", "05-04", workdays=11),
-    Story.FOUR_TWO_PASSED: _sent(*_RESERVED, workdays=6, days=17),
+    Story.FOUR_TWO_PASSED: _sent(*_RESERVED, workdays=8, days=17),
     Story.FOUR_TWO_NO_QUORUM_MEMBERS: _sent(*_RESERVED, workdays=2, days=7),
     Story.FOUR_TWO_MEMBERS_AGAINST: _sent(*_RESERVED, workdays=2, days=3),
-    Story.FOUR_TWO_NO_QUORUM_VILLAGERS: _sent(*_RESERVED, workdays=3, days=5),
-    Story.FOUR_TWO_VILLAGERS_AGAINST: _sent(*_RESERVED, workdays=2, days=4),
+    Story.FOUR_TWO_NO_QUORUM_VILLAGERS: _sent(*_RESERVED, workdays=5, days=4),
+    Story.FOUR_TWO_VILLAGERS_AGAINST: _sent(*_RESERVED, workdays=4, days=4),
     Story.FOUR_TWO_COMMITTEES_AGAINST: _sent(*_RESERVED, workdays=2),
-    Story.FOUR_TWO_OBJECTION_UPHELD: _sent(*_RESERVED, workdays=5, days=8),
-    Story.FOUR_TWO_OBJECTION_REFUSED: _sent(*_RESERVED, workdays=4, days=11),
+    Story.FOUR_TWO_OBJECTION_UPHELD: _sent(*_RESERVED, workdays=9, days=14),
+    Story.FOUR_TWO_OBJECTION_REFUSED: _sent(*_RESERVED, workdays=6, days=11),
 }
 
 CATEGORIES: Mapping[Story, tuple[str, ...]] = {

@@ -30,6 +30,10 @@ from partygrid.simulation.stories import Story
 #: In offices people look at their desks every quarter of an hour.
 _QUARTER = timedelta(minutes=15)
 _PRESSING = (Urgency.EMERGENCY, Urgency.URGENT)
+#: limits up to so long → how many times sooner people act than in the office
+_HASTE = ((timedelta(hours=1), 10), (timedelta(hours=4), 4))
+#: when villagers are called, also outside office hours
+_MORNING, _EVENING = timedelta(hours=8), timedelta(hours=21)
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -101,6 +105,13 @@ class Scene:
         """Tell whether somebody has done this on the case; only of acts that are remembered."""
         return action in self.case.deeds
 
+    @property
+    def _haste(self) -> int:
+        """How many times sooner than in the office people act, as short as the limit is."""
+        category = self.policy.category(self.case.category)
+        limit = category.limit.value if category is not None else timedelta.max
+        return next((times for most, times in _HASTE if limit <= most), 2)
+
     # --- chance and time -----------------------------------------------------------------------
 
     def minutes(self, low: int, high: int, *what: str | int) -> timedelta:
@@ -112,17 +123,24 @@ class Scene:
         return self.draw.happens(chance, self.case.id, *what)
 
     def soon(self, low: int, high: int, *what: str | int) -> timedelta:
-        """Return a delay in office time; what presses is done at whatever hour."""
+        """Return a delay in office time; what presses is done at whatever hour, and sooner."""
         drawn = self.minutes(low, high, *what)
-        return drawn if self.pressing else self.in_office(drawn)
+        return drawn / self._haste if self.pressing else self.in_office(drawn)
+
+    def by_day(self, low: int, high: int, *what: str | int) -> timedelta:
+        """Return a delay like `soon`, but nobody is woken at night."""
+        delay = self.soon(low, high, *what)
+        local = self.office.local(self.now + delay)
+        hours = timedelta(hours=local.hour, minutes=local.minute)
+        if _MORNING <= hours < _EVENING:
+            return delay
+        return delay + (_MORNING - hours) % timedelta(days=1) + self.minutes(5, 30, *what)
 
     def in_office(self, work: timedelta) -> timedelta:
         """Return the delay until so much office time has passed, on a full quarter of an hour."""
         local = self.office.forward(self.office.local(self.now), work)
-        over = (local - datetime.min) % _QUARTER
-        if over:
-            local += _QUARTER - over
-        return self.office.utc(local) - self.now
+        over = timedelta(minutes=local.minute, seconds=local.second) % _QUARTER
+        return self.office.utc(local + (_QUARTER - over if over else over)) - self.now
 
     def behind(self, moment: datetime, low: int, high: int, *what: str | int) -> timedelta:
         """Return the delay until some minutes after `moment`, or after now where that is later."""
@@ -143,6 +161,16 @@ class Scene:
                 if found is not None:
                     return found
         return self._able(action, preferred, but, ())
+
+    def only(self, action: Action, *roles: Role, but: tuple[str, ...] = ()) -> Acting | None:
+        """Return somebody who may do `action` now in one of these roles, and in no other."""
+        for role in roles:
+            owner = able(self.sheet, action, role)
+            if owner is not None and owner.role == role:
+                found = self.may(action, owner, but=but)
+                if found is not None:
+                    return found
+        return None
 
     def of_unit(
         self, action: Action, org: str, *preferred: Role, but: tuple[str, ...] = ()
