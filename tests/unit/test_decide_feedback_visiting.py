@@ -17,7 +17,7 @@ from events.contract.feedback import (
 )
 from flows.decide.draft import system
 from models.case import Case
-from models.clocks import ClockKind
+from models.clocks import Clock, ClockKind
 from models.policy.people import Role
 from models.policy.work import Satisfaction
 from models.values import CaseState, Fate, Mark, Step
