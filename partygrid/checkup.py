@@ -192,9 +192,8 @@ def _late(what: str, waiting: Waiting, now: datetime, patience: timedelta, todo:
 
 
 def _sealed(standing: Standing) -> Check:
-    if not standing.unsealed:
-        return well("seals", f"every record is sealed, the last seal is {standing.seal}")
-    told = f"{standing.unsealed} records after seal {standing.seal}"
-    if standing.sealed_at is not None and standing.at - standing.sealed_at < _SEAL_LATE:
+    waiting = standing.unsealed
+    told = f"{waiting.count} records after seal {standing.seal}"
+    if waiting.since is None or standing.at - waiting.since < _SEAL_LATE:
         return well("seals", told)
     return ill("seals", told, "Does the office run? It seals each minute; see its log.")

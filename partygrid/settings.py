@@ -160,6 +160,14 @@ class Settings(BaseSettings):
         """Child processes start in other folders, so a relative path would move with them."""
         return path and path.expanduser().absolute()
 
+    @field_validator("poll_wait", "shift_length", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        """Take a bare number as seconds: from a variable it comes as text."""
+        if isinstance(value, str) and value.replace(".", "", 1).isdigit():
+            return float(value)
+        return value
+
     def address(self, name: str) -> str:
         """Return the address in this field; raise `Unavailable` where none is settled."""
         value = getattr(self, name)

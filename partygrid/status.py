@@ -71,10 +71,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     #: sends that a person must settle
     notices_unknown: int
     digests_due: Waiting
-    #: number and time of the last seal, and what is not sealed yet
+    #: number and time of the last seal, and the audit records that none covers yet
     seal: int
     sealed_at: datetime | None
-    unsealed: int
+    unsealed: Waiting
 
 
 _WAITING: Mapping[str, str] = {
@@ -94,8 +94,12 @@ SELECT count(*) FROM cases WHERE mark = 'none' AND state <> ALL(%s)
 """
 _SEAL = "SELECT number, made_at FROM seals ORDER BY number DESC LIMIT 1"
 _UNSEALED = """
-SELECT coalesce(sum(s.audit_seq - coalesce((i.value::jsonb->>s.shard::text)::bigint, 0)), 0)
-FROM shards s LEFT JOIN installation i ON i.name = %s
+SELECT coalesce(sum(s.audit_seq - s.sealed), 0)::bigint,
+ min((a.circumstance::jsonb->>'recorded_at')::timestamptz)
+FROM (
+ SELECT s.shard, s.audit_seq, coalesce((i.value::jsonb->>s.shard::text)::bigint, 0) AS sealed
+ FROM shards s LEFT JOIN installation i ON i.name = %s
+) s LEFT JOIN audit a ON a.shard = s.shard AND a.seq = s.sealed + 1
 """
 
 
@@ -125,7 +129,7 @@ def _read(connection: Connection, settings: Settings, now: datetime) -> Standing
         )[0],
         seal=seal[0],
         sealed_at=seal[1],
-        unsealed=int(_one(connection, _UNSEALED, (SEALED_TO,))[0]),
+        unsealed=_waiting(_one(connection, _UNSEALED, (SEALED_TO,))),
         **waiting,
     )
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from models.values import SETTLED_STATES, CaseState
 from partygrid.status import ShardLine, Standing, Waiting
@@ -17,8 +16,10 @@ def view(standing: Standing) -> RenderableType:
     """Return everything there is to see, the processes first."""
     parts: list[RenderableType] = []
     if standing.processes:
-        parts.append(_processes(standing))
-    return Group(*parts, _shards(standing), _cases(standing), _waiting(standing))
+        parts += ["Processes", _processes(standing)]
+    cases = f"Cases: {standing.open_cases} open, {standing.overdue_cases} overdue"
+    parts += ["Shards", _shards(standing), cases, _cases(standing)]
+    return Group(*parts, _waiting(standing))
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -32,15 +33,15 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return f"{passed.total_seconds():.0f} s"
 
 
-def _table(*columns: str, title: str) -> Table:
-    table = Table(title=Text(title, no_wrap=True), title_justify="left", header_style="")
+def _table(*columns: str) -> Table:
+    table = Table(header_style="")
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right")
     return table
 
 
 def _processes(standing: Standing) -> Table:
-    table = _table("process", "state", "pid", "starts", title="Processes")
+    table = _table("process", "state", "pid", "starts")
     for one in standing.processes:
         style = "" if one.state == "ready" else "yellow"
         pid = str(one.pid) if one.pid else ""
@@ -49,7 +50,7 @@ def _processes(standing: Standing) -> Table:
 
 
 def _shards(standing: Standing) -> Table:
-    table = _table("shard", "engine", "since", "journal", "unread", title="Shards")
+    table = _table("shard", "engine", "since", "journal", "unread")
     for one in standing.shards:
         since = ago(one.taken_at, standing.at)
         table.add_row(str(one.shard), one.owner or "nobody", since, str(one.journal), _unread(one))
@@ -64,8 +65,7 @@ def _unread(line: ShardLine) -> str:
 
 
 def _cases(standing: Standing) -> Table:
-    open_cases, overdue = standing.open_cases, standing.overdue_cases
-    table = _table("state", "cases", title=f"Cases: {open_cases} open, {overdue} overdue")
+    table = _table("state", "cases")
     for state in sorted(standing.cases, key=lambda one: _ORDER.get(one, len(_ORDER))):
         style = "dim" if state in _SETTLED else ""
         table.add_row(state, str(standing.cases[state]), style=style)
@@ -73,7 +73,7 @@ def _cases(standing: Standing) -> Table:
 
 
 def _waiting(standing: Standing) -> Table:
-    table = _table("what waits", "count", "the first since", title="")
+    table = _table("what waits", "count", "the first since")
     lines: tuple[tuple[str, Waiting], ...] = (
         (f"timers due (of {standing.timers})", standing.timers_due),
         ("outbox", standing.outbox),
@@ -85,6 +85,6 @@ def _waiting(standing: Standing) -> Table:
     for name, waiting in lines:
         table.add_row(name, str(waiting.count), ago(waiting.since, standing.at))
     table.add_row("sends to be settled by a person", str(standing.notices_unknown), "")
-    seal = f"audit records after seal {standing.seal}" if standing.seal else "unsealed records"
-    table.add_row(seal, str(standing.unsealed), ago(standing.sealed_at, standing.at))
+    seal = f"audit records after seal {standing.seal}"
+    table.add_row(seal, str(standing.unsealed.count), ago(standing.unsealed.since, standing.at))
     return table

@@ -69,3 +69,9 @@ def test_a_missing_address_says_how_to_give_one() -> None:
 
 def test_relative_folders_are_settled_at_once() -> None:
     assert Settings(home=Path("x")).home == Path.cwd() / "x"
+
+
+@pytest.mark.parametrize("text", ["90", "90.0", "PT1M30S", "00:01:30"])
+def test_a_duration_is_seconds_or_iso_8601(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTYGRID_SHIFT_LENGTH", text)
+    assert Settings().shift_length == timedelta(seconds=90)

@@ -1,0 +1,114 @@
+"""Commands that fill a running installation, and everything it then says of itself."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from models.audit_chain import AuditRecord
+from models.findings import Report
+from models.verify import verify
+from partygrid import bootstrap
+from tests.acceptance.commands import COMMAND, Up, environment
+
+#: On a busy machine whole logs take their time.
+_PATIENCE = 150
+#: Everything that an event leaves behind when it is decided.
+LEDGER = (
+    "audit",
+    "case_numbers",
+    "cases",
+    "channel_addresses",
+    "dead_letters",
+    "directory_clock",
+    "duties",
+    "identities",
+    "journal",
+    "orgs",
+    "outbox",
+    "outcomes",
+    "persons",
+    "records",
+    "roles_held",
+    "timers",
+)
+
+Connection = psycopg.Connection[Any]
+
+
+class Answer(NamedTuple):
+    """How a command ended, and what it said as JSON."""
+
+    code: int
+    said: dict[str, Any]
+    errors: str
+
+
+def starting(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Begin a command."""
+    return subprocess.Popen(
+        (*COMMAND, *arguments),
+        env=environment(home),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ask(home: Path, *arguments: str) -> Answer:
+    """Run a command to its end and read what it tells programs."""
+    process = starting(home, *arguments, "--json")
+    try:
+        said, errors = process.communicate(timeout=_PATIENCE)
+    finally:
+        process.kill()
+    return Answer(process.returncode, json.loads(said) if said else {}, errors)
+
+
+@contextmanager
+def looking(one: Up) -> Iterator[Connection]:
+    """Give a connection to its database."""
+    connection = bootstrap.connect(one.installation.database_url, autocommit=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def contents(connection: Connection) -> dict[str, str]:
+    """Return a digest of every table that deciding writes."""
+    found = {}
+    for table in LEDGER:
+        query = f"SELECT md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM {table} t"  # noqa: S608
+        row = connection.execute(query.encode()).fetchone()
+        found[table] = str(row[0]) if row else ""
+    return found
+
+
+def everywhere(connection: Connection, words: str) -> list[str]:
+    """Return the tables in which some row holds these words, as text or as bytes."""
+    tables = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    ).fetchall()
+    return [
+        table
+        for (table,) in tables
+        if connection.execute(
+            f"SELECT 1 FROM {table} t WHERE t::text LIKE %s OR t::text LIKE %s LIMIT 1".encode(),  # noqa: S608
+            (f"%{words}%", f"%{words.encode().hex()}%"),
+        ).fetchone()
+    ]
+
+
+def verified(connection: Connection) -> Report:
+    """Verify the whole audit."""
+    rows = connection.execute(
+        "SELECT shard, seq, case_id, case_seq, algorithm, act, circumstance, prev_hash,"
+        " case_prev_hash, hash FROM audit ORDER BY shard, seq"
+    )
+    return verify([AuditRecord(*row) for row in rows.fetchall()], keys={})

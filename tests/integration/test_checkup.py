@@ -1,0 +1,153 @@
+"""What the doctor finds on real servers: nothing where all is well, and each fault by its name."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from kafka import KafkaAdminClient
+
+from models.policy.load import default_pack_folder
+from partygrid import bootstrap
+from partygrid.check import Check, Verdict
+from partygrid.checkup import examine
+from partygrid.initialise import OtherPartitions, make_ready
+from partygrid.settings import Settings
+from tests.integration.audit_writing import append_acts
+
+Breaking = Callable[[Settings], Settings]
+
+
+@pytest.fixture
+def settings(database_url: str, fresh_broker: str, tmp_path: Path) -> Settings:
+    """A prepared installation; nobody works in it."""
+    made = Settings.model_validate(
+        {
+            "home": tmp_path / "home",
+            "database_url": database_url,
+            "kafka_bootstrap": fresh_broker,
+            "partitions": 2,
+        }
+    )
+    make_ready(made)
+    return made
+
+
+def checks(settings: Settings, now: datetime | None = None) -> dict[str, Check]:
+    return {check.what: check for check in examine(settings, now or datetime.now(UTC))}
+
+
+def ill(settings: Settings, now: datetime | None = None) -> dict[str, Check]:
+    found = checks(settings, now)
+    return {name: one for name, one in found.items() if one.verdict is Verdict.ILL}
+
+
+def execute(settings: Settings, *statements: str) -> None:
+    with psycopg.connect(settings.address("database_url"), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def test_a_prepared_installation_is_well(settings: Settings) -> None:
+    found = checks(settings)
+    assert {name for name, one in found.items() if one.verdict is Verdict.ILL} == set()
+    looks = {name for name, one in found.items() if one.verdict is Verdict.LOOK}
+    assert looks == {"directory", "log time", "prefect", "engines"}
+    assert all(found[name].todo for name in looks)
+
+
+def open_keys(settings: Settings) -> Settings:
+    (settings.home / "secrets" / "own.key").chmod(0o644)
+    return settings
+
+
+def lost_keys(settings: Settings) -> Settings:
+    (settings.home / "secrets" / "vault.key").unlink()
+    return settings
+
+
+def faulty_policy(settings: Settings) -> Settings:
+    pack = settings.home / "pack"
+    shutil.copytree(default_pack_folder(), pack)
+    (pack / "deadlines.yaml").unlink()
+    return settings.changed(policy_dir=pack)
+
+
+def old_tables(settings: Settings) -> Settings:
+    execute(settings, "UPDATE alembic_version SET version_num = '0000'")
+    return settings
+
+
+def no_database(settings: Settings) -> Settings:
+    return settings.changed(database_url="postgresql://127.0.0.1:1/x")
+
+
+def no_broker(settings: Settings) -> Settings:
+    return settings.changed(kafka_bootstrap="127.0.0.1:1")
+
+
+def no_topics(settings: Settings) -> Settings:
+    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    admin.delete_topics(["grid.tasks"])
+    admin.close()
+    return settings
+
+
+def other_partitions(settings: Settings) -> Settings:
+    return settings.changed(partitions=3)
+
+
+@pytest.mark.parametrize(
+    ("broken", "what", "todo"),
+    [
+        (open_keys, {"keys"}, "chmod 600"),
+        (lost_keys, {"keys"}, "Put your copy back"),
+        (faulty_policy, {"policy"}, "partygrid policy check"),
+        (old_tables, {"migrations"}, "partygrid migrate"),
+        (no_database, {"database"}, "Start PostgreSQL"),
+        (no_broker, {"broker"}, "Start Kafka"),
+        (no_topics, {"topics"}, "partygrid migrate"),
+        (other_partitions, {"shards", "topics"}, "Set it to 2"),
+    ],
+    ids=lambda one: one.__name__ if callable(one) else "",
+)
+def test_each_fault_is_found_with_what_to_do(
+    settings: Settings, broken: Breaking, what: set[str], todo: str
+) -> None:
+    found = ill(broken(settings))
+    assert set(found) == what
+    assert any(todo in one.todo for one in found.values())
+
+
+WAITING = {
+    "timers": "INSERT INTO timers (subject, key, shard, subject_kind, township, generation, due_at,"
+    " wave) VALUES ('s', 'visit', 0, 'case', '', 1, now(), 0)",
+    "outbox": "INSERT INTO outbox (shard, topic, key, source, event_id, value, created_at,"
+    " partition) VALUES (0, 'grid.tasks', 'k', '', '', '', now(), -1)",
+    "digests": "INSERT INTO digests (kind, scope, period, from_at, due_at, addressees,"
+    " policy_version, seal) VALUES ('daily', '3', 'p', now(), now(), 0, '', 0)",
+}
+
+
+@pytest.mark.parametrize("what", WAITING)
+def test_what_waits_too_long_is_found(settings: Settings, what: str) -> None:
+    execute(settings, WAITING[what])
+    assert ill(settings) == {}
+    later = ill(settings, datetime.now(UTC) + timedelta(minutes=10))
+    assert set(later) == {what}
+    assert later[what].told.startswith("1 wait, the first for 0:")
+
+
+def test_records_that_nobody_seals_are_found(settings: Settings) -> None:
+    with bootstrap.connected(settings.address("database_url")) as connection:
+        append_acts(connection, 3)
+    # The samples were recorded months ago.
+    assert ill(settings)["seals"].told == "3 records after seal 0"
+
+
+def test_an_installation_keeps_its_number_of_shards(settings: Settings) -> None:
+    make_ready(settings)
+    with pytest.raises(OtherPartitions, match="Set it to 2"):
+        make_ready(settings.changed(partitions=3))
