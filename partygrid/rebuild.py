@@ -70,7 +70,8 @@ def rebuild(
     """Decide every journal entry of `source` again in the empty database `target`.
 
     Returns how many entries there were. Shards take turns at each change of the directory, so
-    that every entry is decided with the directory it was decided with.
+    that every entry is decided with the directory it was decided with. The source is only read,
+    and no transaction on it is ended: the caller may hold one snapshot for rebuilding and comparing.
     """
     directories = Directories()
     with target.transaction(), target.cursor() as cursor:
@@ -95,7 +96,6 @@ def _take_all(
     source: Connection, cursor: psycopg.Cursor[Any], now: datetime
 ) -> dict[int, ShardState]:
     shards = [row[0] for row in source.execute("SELECT shard FROM shards ORDER BY shard")]
-    source.commit()
     return {shard: take_shard(cursor, shard, "rebuild", now) for shard in shards}
 
 
@@ -112,7 +112,6 @@ class _Feed:
         while True:
             with connection.cursor() as cursor:
                 page = read_entries(cursor, shard, after, AT_ONCE)
-            connection.commit()
             if not page:
                 return
             yield from page
@@ -187,6 +186,4 @@ def _rows(connection: Connection, table: str) -> set[str]:
     if table == "outcomes":
         # What never came into the journal is not decided again.
         query += sql.SQL(" WHERE fate <> 'dead-lettered' OR reason = 'parked_too_long'")
-    rows = {row[0] for row in connection.execute(query)}
-    connection.rollback()
-    return rows
+    return {row[0] for row in connection.execute(query)}

@@ -21,6 +21,13 @@ MODULES = (
     "policy",
     "status",
     "doctor",
+    "cases",
+    "parked",
+    "dead_letters",
+    "produce",
+    "reconcile",
+    "audit",
+    "rebuild",
     "processes",
 )
 

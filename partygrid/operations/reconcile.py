@@ -3,7 +3,7 @@
 All of it is one snapshot of the database; nothing here is a counter that somebody kept.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,17 +82,18 @@ def reconcile(
     now: datetime,
     offline: timedelta,
     spools: Iterable[SpoolSeen] = (),
-    ends: Mapping[int, Mapping[str, int]] | None = None,
+    ends_of: Callable[[], Mapping[int, Mapping[str, int]] | None] = lambda: None,
 ) -> Reconciled:
     """Compute every equation from one snapshot.
 
     `offline` is how long an app's number may be missing before it counts as lost; `spools` are
-    what apps still hold; `ends` the topics' ends, None where the broker is away.
+    what apps still hold; `ends_of` asks for the topics' ends, None where the broker is away.
     """
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         partitions, gaps = _partitions(connection)
-        doors = _doors(connection, partitions, ends)
+        # Asked after the snapshot was taken: what it calls published lies in the topics by now.
+        doors = _doors(connection, partitions, ends_of())
         numbers = arrived_numbers(connection)
         producers, lost = count_producers(numbers, spools, now=now, offline=offline)
         reports = _reports(connection)
@@ -205,7 +206,7 @@ def _unread(partitions: _Partitions, ends: Mapping[int, Mapping[str, int]]) -> i
 
 
 def _door_gaps(doors: DoorCount) -> Iterator[Gap]:
-    """What is on its way must lie in the topics. The broker is asked after the snapshot."""
+    """What is on its way must lie in the topics."""
     if doors.unread is not None and doors.on_the_way > doors.unread:
         yield Gap(
             equation=DOORS,
