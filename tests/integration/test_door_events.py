@@ -336,7 +336,9 @@ def test_so_many_events_a_minute(database_url: str, tmp_path: Path) -> None:
         assert [one["status"] for one in answer.json()] == [202, 202, 202, 429, 429]
         single = rig.post(told(event_id="e9"))
         assert (single.status_code, single.headers["retry-after"]) == (429, "60")
-        assert rig.post(signed(), token=None).status_code == 202
+        others = [signed(event_id=f"s{n}") for n in range(4)]
+        answer = rig.post(others, kind=BATCH, token=None)
+        assert [one["status"] for one in answer.json()] == [202, 202, 202, 429]
         assert rig.post(told(), token=rig.issue(source="app/other")).status_code == 202
         rig.clock.instant = NOON + timedelta(seconds=60)
         assert rig.post(told(event_id="e9")).status_code == 202

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec.structs import replace
 
 from events.broker import OWN_TOPICS, Broker
@@ -294,6 +294,35 @@ def _published(one: Producer) -> int:
         return one.pump().published
     except Unavailable:
         return 0
+
+
+def test_an_outcome_topic_made_anew_is_read_from_its_beginning(broker: str, tmp_path: Path) -> None:
+    """The new one may be longer already than what was read of the old one."""
+    source = "app/made-anew"
+    other = Counterpart(broker, source)
+    clock = SetClock(NOON)
+    with app(broker, tmp_path, source, clock=clock) as one:
+        first = one.send(REPORT, township=TOWNSHIP, acting=ACTING)
+        one.pump()
+        other.answer(first, Fate.APPLIED)
+        pumped_until_answered(one, 1)
+        second = one.send(REPORT, township=TOWNSHIP, acting=ACTING)
+        one.pump()
+        admin = KafkaAdminClient(**other.client)
+        admin.delete_topics([other.topic])
+        admin.close()
+        Counterpart(broker, source)
+        other.answer(second, Fate.REFUSED, reason="wrong_state")
+        other.answer("someone-elses", Fate.APPLIED)
+        clock.instant = NOON + timedelta(minutes=1)
+        eventually(lambda: _pumped(one) and one.status().waiting == 0)
+        assert [it.event_id for it in one.status().refused] == [second]
+
+
+def _pumped(one: Producer) -> bool:
+    with suppress(Unavailable):
+        one.pump(wait=SHORTLY)
+    return True
 
 
 def test_an_event_the_broker_refuses_for_good_stops_no_other(broker: str, tmp_path: Path) -> None:
