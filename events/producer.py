@@ -31,7 +31,7 @@ from events.spool import Sealed, Spool, Trouble
 from events.topics import inbound_topic, says_marked
 from models.canonical import NotCanonical
 from models.keys import SigningKey
-from models.values import SYSTEM_PREFIX, DeadLetterReason, Fate
+from models.values import SYSTEM_PREFIX, DeadLetterReason, Fate, is_id
 from partygrid.clock import Clock, WallClock
 from partygrid.errors import Invalid, Unavailable
 
@@ -163,13 +163,11 @@ class Producer:
         read = decode(encoded.value, encoded.headers)
         if isinstance(read, Undecodable):
             raise NotAnEvent(f"{read.reason}: {read.detail}", reason=read.reason)
-        if b"\\u0000" in encoded.value or "\0" in "".join(read.attributes.values()):
-            raise NotAnEvent("a text holds the character NUL, which no database keeps")
         kind = TYPE_OF_PAYLOAD[type(event.data)]
         if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
             raise NotAnEvent("only the engine makes this")
-        if kind.needs_subject and not event.subject:
-            raise NotAnEvent(f"{kind.name} needs a subject: the case or task it is about")
+        if kind.needs_subject and not is_id(event.subject):
+            raise NotAnEvent(f"{kind.name} needs a subject: the id of the case or task")
         if self._event_bytes is not None and len(encoded.value) > self._event_bytes:
             raise NotAnEvent(f"{len(encoded.value)} bytes, at most {self._event_bytes}")
 

@@ -20,7 +20,7 @@ from events.producer import NotAnEvent, Producer
 from events.signing import is_signed
 from events.spool import FILE, Spool, SpoolBroken, SpoolOfAnother
 from models.keys import SigningKey
-from models.values import Mark
+from models.values import Mark, derived_id
 from partygrid.clock import SetClock
 from partygrid.errors import Invalid, Unavailable
 
@@ -28,6 +28,7 @@ SOURCE = "app/branch-330281101"
 KEY = SigningKey.generate()
 ACTING = Acting(actor="p-1", role="grid_member", org="330281101201001")
 REPORT = ReportFiled(grid="330281101201001", source=ReportSource.GRID_MEMBER, title="路灯不亮")
+CASE = derived_id("a case")
 NOON = datetime(2026, 3, 10, 4, tzinfo=UTC)
 #: Nothing listens there.
 NOWHERE = "127.0.0.1:1"
@@ -137,13 +138,14 @@ def test_the_thread_outlives_the_network(tmp_path: Path) -> None:
             id="us",
         ),
         pytest.param(AssignmentAccepted(), {}, "subject", id="no-subject"),
+        pytest.param(AssignmentAccepted(), {"subject": "case-1"}, "subject", id="no-id"),
         pytest.param(
             CaseUpdated(state="x", version=1, because="y"),
             {"subject": "c"},
             "only the engine",
             id="own",
         ),
-        pytest.param(REPORT, {"subject": "\0"}, "NUL", id="nul-in-an-attribute"),
+        pytest.param(REPORT, {"subject": "\0"}, "unprintable", id="nul-in-an-attribute"),
     ],
 )
 def test_what_can_never_be_applied_is_refused_before_it_is_signed(
@@ -190,7 +192,7 @@ def test_what_few_may_know_travels_apart(
     payload: ReportFiled, marked: bool, topic: str, tmp_path: Path
 ) -> None:
     one = producer(tmp_path)
-    one.send(payload, township="330281101", acting=ACTING, subject="case-1", marked=marked)
+    one.send(payload, township="330281101", acting=ACTING, subject=CASE, marked=marked)
     one.close()
     spool = Spool(tmp_path, SOURCE)
     (spooled,) = spool.due(NOON, 10)
