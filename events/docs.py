@@ -39,7 +39,7 @@ _EXTENSION_MEANING = {
     "actingorg": "organisation the role is held at",
     "onbehalfof": "person for whom it was done, where somebody acted for another",
     "recordedby": "person who wrote it down, where that was somebody else",
-    "sequence": "the app's own running number, from 0",
+    "sequence": "the app's own running number, without gaps",
     "caseversion": "case version the person looked at",
     "keyid": "which of the app's keys signed it",
     "cause": "id of what the engine made it because of; engine only",

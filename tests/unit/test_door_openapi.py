@@ -1,7 +1,9 @@
 """The description of the doors: whole, consistent, and true of what the contract takes."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from web.envelopes import ENGINES_OWN
 from web.openapi import ATTRIBUTES, description
 from web.problems import KINDS
 
+ROOT = Path(__file__).parents[2]
 DOCUMENT = description("0")
 
 
@@ -75,6 +78,12 @@ def test_every_problem_is_described_somewhere() -> None:
 
 def test_an_event_that_is_taken_fits_its_description() -> None:
     validator("Event").validate(told())
+
+
+def test_the_example_of_the_page_fits_it_too() -> None:
+    page = (ROOT / "docs" / "connect-an-app.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    validator("Event").validate(json.loads(example))
 
 
 @pytest.mark.parametrize(
