@@ -35,6 +35,7 @@ _NEAREST = (
     Role.DEPARTMENT_HANDLER,
     Role.TOWNSHIP_HANDLER,
 )
+_CALLERS = (Role.GRID_HEAD, Role.GRID_MEMBER, Role.VILLAGE_SECRETARY, Role.DUTY_SUPERVISOR)
 #: From the first alarm on, as long as somebody may still be sent.
 _UNDER_WAY = (
     CaseState.REGISTERED,
@@ -65,7 +66,7 @@ def _on_the_spot(scene: Scene) -> Iterator[Act]:
     case = scene.case
     if case.state not in _UNDER_WAY:
         return
-    arriving = scene.somebody(Action.ESCALATION_ARRIVE, *_NEAREST)
+    arriving = scene.only(Action.ESCALATION_ARRIVE, *_NEAREST)
     if scene.waits(ClockKind.ON_SITE) and case.state in _BEFORE_WHISTLE and arriving is not None:
         yield Act(
             need="on the spot",
@@ -73,7 +74,7 @@ def _on_the_spot(scene: Scene) -> Iterator[Act]:
             after=scene.minutes(6, 10, "on the spot"),
             data=DepartmentArrived(note="已到现场，先行疏散警戒"),
         )
-    calling = scene.somebody(Action.ESCALATION_RECORD_CALL, *_NEAREST)
+    calling = scene.only(Action.ESCALATION_RECORD_CALL, *_CALLERS)
     if calling is not None and case.reported_at is not None:
         yield Act(
             need="call",

@@ -50,7 +50,7 @@ def _propose(scene: Scene, talk: Consultation) -> Iterator[Act]:
         yield Act(
             need=f"propose|{turn_of(talk)}",
             acting=acting,
-            after=scene.in_office(scene.minutes(30, 120, "propose")),
+            after=scene.any_day(30, 120, "propose"),
             data=FourTwoProposed(proposal="补偿费分配方案（提议稿）"),
         )
 
@@ -62,7 +62,7 @@ def _deliberate(scene: Scene, talk: Consultation, rule: SittingRule) -> Iterator
         yield Act(
             need=f"deliberate|{turn_of(talk)}",
             acting=acting,
-            after=scene.in_office(scene.minutes(60, 180, "deliberate", turn_of(talk))),
+            after=scene.any_day(60, 180, "deliberate", turn_of(talk)),
             data=FourTwoDeliberated(
                 agreed=rule.passing is None or rule.passing.met(voted.in_favour, voted.present),
                 note="两委会议记录",
@@ -148,6 +148,6 @@ def _publish(scene: Scene, talk: Consultation) -> Iterator[Act]:
         yield Act(
             need=f"publish|{turn_of(talk)}",
             acting=acting,
-            after=scene.in_office(scene.minutes(60, 240, "publish", turn_of(talk))),
+            after=scene.any_day(60, 240, "publish", turn_of(talk)),
             data=ResolutionPublished(text="分配方案决议，张贴于村务公开栏"),
         )

@@ -46,7 +46,7 @@ def _object(scene: Scene) -> Iterator[Act]:
         yield Act(
             need="object publicly",
             acting=acting,
-            after=scene.minutes(8 * 60, 20 * 60, "object publicly"),
+            after=scene.any_day(8 * 60, 20 * 60, "object publicly"),
             data=PublicityObjected(objection="两户面积登记有出入"),
         )
 
@@ -63,7 +63,7 @@ def _settle(scene: Scene, objection: Objection) -> Iterator[Act]:
         yield Act(
             need=f"answer objection|{objection.id}",
             acting=acting,
-            after=scene.in_office(scene.minutes(120, 480, "answer objection")),
+            after=scene.any_day(120, 480, "answer objection"),
             data=PublicityAnswered(
                 objection=objection.id,
                 upheld=upheld,
@@ -80,7 +80,7 @@ def _check(scene: Scene, objection: Objection) -> Iterator[Act]:
         yield Act(
             need=f"check objection|{objection.id}",
             acting=acting,
-            after=scene.in_office(scene.minutes(60, 300, "check objection")),
+            after=scene.any_day(60, 300, "check objection"),
             data=AnswerChecked(objection=objection.id, agrees=True, note="已查看复核记录"),
         )
 
@@ -91,6 +91,6 @@ def _publish_results(scene: Scene, talk: Consultation) -> Iterator[Act]:
         yield Act(
             need=f"publish results|{talk.id}",
             acting=acting,
-            after=scene.in_office(scene.minutes(60, 300, "publish results")),
+            after=scene.any_day(60, 300, "publish results"),
             data=ResultPublished(text="分配结果清单，张贴于村务公开栏"),
         )

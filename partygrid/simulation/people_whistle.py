@@ -170,7 +170,9 @@ def _finish(scene: Scene, whistle: Whistle, party: Party, *, emergency: bool) ->
     acting = scene.of_unit(Action.ESCALATION_WHISTLE_FINISH, party.org, *_UNIT)
     helpers = [one for one in whistle.parties if not one.lead and not one.released]
     missing = [one for one in helpers if one.done_at is None]
-    waited_for = [one for one in missing if not left_out(scene, whistle, one)]
+    waited_for = [
+        one for one in missing if one.signed_at is None or not left_out(scene, whistle, one)
+    ]
     if acting is None or waited_for:
         return
     in_time = scene.minutes(120, 400, "finish", party.org)

@@ -121,7 +121,7 @@ def _when(scene: Scene, work: Assignment) -> tuple[timedelta, timedelta]:
         return scene.behind(case.due.due_at, *_LATE, "handle"), timedelta()
     if first and scene.story is Story.EXTENDED and case.due is not None:
         # What was granted is needed: a good part of it is over when the work is done.
-        return time_to_work(scene, 70, 90, "handle", work.id), timedelta()
+        return time_to_work(scene, 50, 65, "handle", work.id), timedelta()
     return time_to_work(scene, *_SHARE, "handle", work.id, case.rework), timedelta()
 
 

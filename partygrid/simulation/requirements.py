@@ -179,7 +179,7 @@ REQUIREMENTS: Mapping[Story, Requirements] = {
     Story.WHISTLE_REFUSED: _whistle("05-03"),
     Story.WHISTLE_OBJECTION_UPHELD: _whistle("05-03"),
     Story.WHISTLE_OBJECTION_REFUSED: _whistle("05-03"),
-    Story.WHISTLE_NO_SHOW: _emergency(*_FLOOD, workdays=3, days=1),
+    Story.WHISTLE_NO_SHOW: _emergency(*_FLOOD, workdays=4, days=1),
     Story.MEETING_AGREED: _sent("05-04", workdays=5),
     Story.MEETING_ESCALATED: _sent("01-07", "01-02", workdays=3),
     Story.HEARING: _sent("09-04", "07-03", "08-06", workdays=5),

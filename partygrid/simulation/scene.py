@@ -129,12 +129,18 @@ class Scene:
 
     def by_day(self, low: int, high: int, *what: str | int) -> timedelta:
         """Return a delay like `soon`, but nobody is woken at night."""
-        delay = self.soon(low, high, *what)
+        return self._not_at_night(self.soon(low, high, *what))
+
+    def any_day(self, low: int, high: int, *what: str | int) -> timedelta:
+        """Return a delay of people who know no weekend: villagers, and their committees."""
+        return self._not_at_night(self.minutes(low, high, *what))
+
+    def _not_at_night(self, delay: timedelta) -> timedelta:
         local = self.office.local(self.now + delay)
         hours = timedelta(hours=local.hour, minutes=local.minute)
         if _MORNING <= hours < _EVENING:
             return delay
-        return delay + (_MORNING - hours) % timedelta(days=1) + self.minutes(5, 30, *what)
+        return delay + (_MORNING - hours) % timedelta(days=1)
 
     def in_office(self, work: timedelta) -> timedelta:
         """Return the delay until so much office time has passed, on a full quarter of an hour."""

@@ -57,7 +57,8 @@ def call_together(scene: Scene, talk: Consultation, rule: SittingRule) -> Act | 
     acting = scene.only(Action.CONSULTATION_INVITE, *roles)
     if acting is None:
         return None
-    after = scene.in_office(scene.minutes(20, 90, "invite", turn_of(talk)))
+    drawn = (20, 90, "invite", turn_of(talk))
+    after = scene.soon(*drawn) if _of_offices(rule) else scene.any_day(*drawn)
     seats = roll_of(scene, rule)
     return Act(
         need=f"invite|{turn_of(talk)}",
@@ -74,12 +75,17 @@ def call_together(scene: Scene, talk: Consultation, rule: SittingRule) -> Act | 
 
 
 def _meets_at(scene: Scene, rule: SittingRule, told: datetime) -> datetime:
-    if rule.notice is None and rule.body.rank is BodyRank.DELIBERATION:
+    if _of_offices(rule):
         return scene.office.utc(scene.office.forward(scene.office.local(told), _SAME_DAY))
     earliest = scene.office.local(told + (rule.notice or timedelta()) + _TO_SPARE)
     days = (earliest.date() + timedelta(days=day) for day in range(2))
     moments = (datetime.combine(day, hour) for day in days for hour in _HOURS)
     return scene.office.utc(next(moment for moment in moments if moment >= earliest))
+
+
+def _of_offices(rule: SittingRule) -> bool:
+    """Tell whether units sit together, rather than villagers."""
+    return rule.notice is None and rule.body.rank is BodyRank.DELIBERATION
 
 
 def roll_of(scene: Scene, rule: SittingRule) -> tuple[Seat, ...]:
