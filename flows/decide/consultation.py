@@ -103,7 +103,8 @@ def _open(
         opened_at=sheet.now,
         items=tuple(i for i in earlier.items if i.cleared_at is None) if earlier else (),
     )
-    answer(sheet, *TALK_CLOCKS, ClockKind.OBJECTION_ANSWER)
+    # A proposed dispatch waits with the case: nobody is to be asked for it meanwhile.
+    answer(sheet, *TALK_CLOCKS, ClockKind.OBJECTION_ANSWER, ClockKind.CONFIRM)
     sheet.move(
         CaseState.CONSULTING,
         Action.CONSULTATION_REQUEST,

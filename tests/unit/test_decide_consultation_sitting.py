@@ -20,7 +20,7 @@ from events.contract.consultation import (
     Stance,
     VoteCast,
 )
-from models.clocks import ClockKind
+from models.clocks import Clock, ClockKind
 from models.policy.consultation import Roll
 from models.policy.people import Role
 from models.values import CaseState, Fate
@@ -96,6 +96,14 @@ def test_notice_given_offline_counts_within_the_window(sequence: int, fate: Fate
     said = invitation(meets_at=NOW + 3 * DAY)
     late = NOW + timedelta(hours=5)
     assert talk.say(said, at=late, told=NOW, sequence=sequence).fate is fate
+
+
+def test_a_hearing_lets_a_proposed_dispatch_wait() -> None:
+    confirm = Clock(key=str(ClockKind.CONFIRM), generation=3, due_at=NOW + DAY)
+    talk = Talk(case=replace(registered(), clocks=(confirm,)))
+    talk.requested(ConsultationKind.HEARING, "hearing")
+    assert talk.clock(ClockKind.CONFIRM) is None
+    assert talk.clock(ClockKind.CONVENE) is not None
 
 
 def test_convening_stops_the_convening_clock_and_lets_the_end_run_from_the_meeting() -> None:
