@@ -45,9 +45,7 @@ def wanted(policy: Policy) -> Wanted:
         if kind.topic in _TOPICS and kind.origin is not Origin.ENGINE
     }
     reached = {str(state) for state in policy.lifecycle.reach[CaseState.STUB]}
-    rungs = {
-        rung.name.zh for ladder in policy.ladders.by_urgency.values() for rung in ladder.rungs
-    }
+    rungs = {rung.name.zh for ladder in policy.ladders.by_urgency.values() for rung in ladder.rungs}
     told = {str(kind) for kind, params in KIND_PARAMS.items() if params >= _OF_A_CASE}
     out = EXCEPTIONS.keys()
     return Wanted(
