@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_jsonable_python
 
 from models.policy.faults import PolicyFault, PolicyInvalid
 from models.policy.references import dangling
@@ -51,8 +52,19 @@ def load_policy(folder: Path) -> Policy:
 
 
 def _version(policy: Policy) -> str:
-    content = rfc8785.dumps(policy.model_dump(mode="json", exclude={"version"}))
+    content = rfc8785.dumps(_ordered(policy.model_dump(exclude={"version"})))
     return f"{policy.pack.version}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}"
+
+
+def _ordered(value: Any) -> Any:
+    """Return the JSON of a value with every set in order: a set has another in each process."""
+    if isinstance(value, Mapping):
+        return {str(key): _ordered(one) for key, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(map(_ordered, value), key=rfc8785.dumps)
+    if isinstance(value, list | tuple):
+        return [_ordered(one) for one in value]
+    return to_jsonable_python(value)
 
 
 def _gathered(folder: Path, above: tuple[Path, ...]) -> Tree:

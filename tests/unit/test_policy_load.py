@@ -1,6 +1,9 @@
 """Reading packs: every fault at its line, packs over packs, versions by content."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -214,3 +217,19 @@ def test_the_version_follows_the_content_and_nothing_else(pack: Path) -> None:
     changed = load_policy(pack)
     assert changed.version != same.version
     assert changed.version.split("-")[0] == same.version.split("-")[0]
+
+
+def test_the_version_is_the_same_in_every_process() -> None:
+    """Sets come in another order in each: cases would name versions that nobody has."""
+    code = "from models.policy.load import *; print(load_policy(default_pack_folder()).version)"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert told == {f"{default_pack().version}\n"}
