@@ -11,10 +11,13 @@ from time import monotonic, sleep
 from typing import Any
 
 from msgspec.structs import replace
+from psycopg import Connection, sql
+from typer.testing import CliRunner, Result
 
 from events.admission import ENGINE_KEY, ENGINE_SOURCE
 from events.contract.envelope import Acting, Payload
 from flows.conductor import Outbound
+from partygrid.cli.main import app
 from partygrid.embedded.child import running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
@@ -78,11 +81,37 @@ def found_county(rig: Rig, *more: Payload, at: timedelta = timedelta(days=1)) ->
     )
 
 
+def command(rig: Rig, *arguments: str, given: bytes | None = None) -> Result:
+    """Run a subcommand on the rig's installation."""
+    settings = rig.settings.changed(
+        database_url=rig.url, prefect_api_url="http://127.0.0.1:9/api", log_level="WARNING"
+    )
+    terminal = {"COLUMNS": "200", "NO_COLOR": "1"}
+    return CliRunner().invoke(
+        app, list(arguments), input=given, env=settings.environment() | terminal
+    )
+
+
 def raw(topic: str, value: bytes, headers: Mapping[str, bytes] | None = None) -> Outbound:
     """Return a record as a stranger would write it."""
     return Outbound(
         topic=topic, key="330281101", headers=list((headers or {}).items()), value=value
     )
+
+
+@contextmanager
+def put_back(connection: Connection[Any], *tables: str) -> Iterator[None]:
+    """Put tables back as they were, whatever happens to their rows meanwhile."""
+    kept = {table: (sql.Identifier(table), sql.Identifier(f"kept_{table}")) for table in tables}
+    for table, copy in kept.values():
+        connection.execute(sql.SQL("CREATE TEMP TABLE {} AS TABLE {}").format(copy, table))
+    try:
+        yield
+    finally:
+        for table, copy in kept.values():
+            connection.execute(sql.SQL("DELETE FROM {}").format(table))
+            connection.execute(sql.SQL("INSERT INTO {} TABLE {}").format(table, copy))
+            connection.execute(sql.SQL("DROP TABLE {}").format(copy))
 
 
 def wait_until(true: Any, *, seconds: float = 30) -> None:

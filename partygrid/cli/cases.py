@@ -33,6 +33,7 @@ def show(
     """Tell everything about a case: where it stands, why it is due then, and who did what."""
     import msgspec
 
+    from flows.digest_issues import present_moment
     from partygrid import bootstrap
     from partygrid.clock import WallClock
     from partygrid.embedded.installation import located
@@ -44,13 +45,14 @@ def show(
     policy = bootstrap.policy_of(settings)
     with bootstrap.connected(settings.address("database_url")) as connection:
         shelf = bootstrap.shelf_of(connection, policy)
+        now = present_moment(connection, WallClock().now())
         with connection.cursor() as cursor:
             story = tell_case(
                 cursor,
                 shelf,
                 name,
                 lang="en" if lang == "en" else "zh",
-                now=WallClock().now(),
+                now=now,
                 unrestricted=unrestricted,
             )
     if as_json:

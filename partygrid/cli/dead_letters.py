@@ -133,6 +133,7 @@ def replay(
     """Send a letter's event again, as it is or edited; its app is answered under its own id."""
     import msgspec
 
+    from flows.digest_issues import present_moment
     from partygrid import bootstrap
     from partygrid.clock import WallClock
     from partygrid.operations.letters import find_letter
@@ -144,9 +145,10 @@ def replay(
             cursor,
             find_letter(cursor, letter),
             by=by,
+            policy=bootstrap.policy_of(settings),
             own_key=bootstrap.installation_key(folder, "own.key"),
             partitions=_partitions(cursor) or settings.partitions,
-            now=WallClock().now(),
+            now=present_moment(cursor.connection, WallClock().now()),
             edited=edit.read_bytes() if edit else None,
         )
     if as_json:

@@ -30,6 +30,7 @@ def produce(
 
     import msgspec
 
+    from flows.digest_issues import present_moment
     from models.values import Fate
     from partygrid import bootstrap
     from partygrid.clock import WallClock
@@ -37,7 +38,7 @@ def produce(
     from partygrid.initialise import fixed_partitions
     from partygrid.operations.produce import await_outcome, event_of, send
 
-    settings, now = located(read_settings()), WallClock().now()
+    settings = located(read_settings())
     attributes = {
         "township": township,
         "subject": subject,
@@ -47,9 +48,11 @@ def produce(
         "onbehalfof": on_behalf_of,
         "caseversion": str(version) if version >= 0 else "",
     }
-    event = event_of(type_, _read(data), attributes, event_id=str(uuid4()), now=now)
+    content = _read(data)
     own_key = bootstrap.installation_key(bootstrap.secrets_folder(settings), "own.key")
     with bootstrap.connected(settings.address("database_url")) as connection:
+        now = present_moment(connection, WallClock().now())
+        event = event_of(type_, content, attributes, event_id=str(uuid4()), now=now)
         partitions = fixed_partitions(connection) or settings.partitions
         send(connection, event, own_key=own_key, partitions=partitions, now=now)
         outcome = await_outcome(connection, event, timedelta(seconds=wait))

@@ -26,6 +26,7 @@ def reconcile(
     """Hold what came in against what became of it, from rows alone. Ends with 1 at a gap."""
     import msgspec
 
+    from flows.digest_issues import present_moment
     from partygrid import bootstrap
     from partygrid.clock import WallClock
     from partygrid.embedded.installation import located
@@ -41,7 +42,7 @@ def reconcile(
         connection.commit()
         found = compute(
             connection,
-            now=WallClock().now(),
+            now=present_moment(connection, WallClock().now()),
             offline=policy.deadlines.offline,
             spools=spools,
             ends_of=lambda: end_offsets(settings, shards),

@@ -13,10 +13,10 @@ from events.admission import DOOR_KEY
 from events.codec import Undecodable, decode, headers_of
 from events.contract.envelope import Event
 from events.contract.registry import EVENT_TYPES, TYPE_OF_PAYLOAD, Origin
-from events.outbox import keep, vouched
 from events.positions import in_cgcs2000
 from models.values import SYSTEM_PREFIX
 from partygrid.errors import Invalid, Refused
+from partygrid.operations.put_out import put_out
 
 Connection = psycopg.Connection[Any]
 
@@ -91,7 +91,7 @@ def send(
 ) -> None:
     """Put the event into the outbox, vouched for by the installation."""
     with connection.transaction(), connection.cursor() as cursor:
-        keep(cursor, [vouched(event, own_key)], partitions=partitions, now=now)
+        put_out(cursor, event, own_key=own_key, partitions=partitions, now=now)
 
 
 def await_outcome(connection: Connection, event: Event, patience: timedelta) -> Outcome:

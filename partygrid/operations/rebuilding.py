@@ -56,7 +56,7 @@ def rebuild_into(
         bootstrap.prepare(target, settings.changed(partitions=partitions), policy, now)
         source.isolation_level = IsolationLevel.REPEATABLE_READ
         source.read_only = True
-        shelf = bootstrap.shelf_of(source, policy)
+        shelf = bootstrap.shelf_of(source, policy, bootstrap.calendar_of(settings))
         setting = bootstrap.setting_of(settings, shelf, engine="rebuild")
         total = _one(source, "SELECT coalesce(sum(seq), 0) FROM shards")
         entries = rebuild(source, other, setting, now, lambda done: progress(done, total))

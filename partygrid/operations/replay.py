@@ -17,16 +17,18 @@ from events.admission import ENGINE_KEY, ENGINE_SOURCE
 from events.codec import STRUCTURED, Undecodable, decode
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD, Origin
-from events.outbox import keep, vouched
 from flows.decide.decision import Firing
 from models.directory_store import load_directory
 from models.ledger_store import TIMERS
+from models.policy.actions import Action
 from models.policy.people import Role
+from models.policy.schema import Policy
 from models.rows import to_json
 from models.shard_store import directory_revision
 from models.values import SYSTEM_PREFIX, DeadLetterReason, Fate, derived_id
 from partygrid.errors import Invalid, Refused
 from partygrid.operations.letters import Letter, NotReadable, read_letter
+from partygrid.operations.put_out import put_out
 
 Cursor = psycopg.Cursor[Any]
 
@@ -43,8 +45,8 @@ _ADMITTED = frozenset(
 )
 
 
-class NotAnOperator(Refused):
-    """Only somebody who holds the role operator replays dead letters. Look at the directory."""
+class MayNotReplay(Refused):
+    """This person holds no role that may send dead letters again. Look at the directory."""
 
 
 class ReplayedAlready(Refused):
@@ -74,6 +76,7 @@ def replay(
     letter: Letter,
     *,
     by: str,
+    policy: Policy,
     own_key: bytes,
     partitions: int,
     now: datetime,
@@ -81,16 +84,15 @@ def replay(
 ) -> Replayed:
     """Send a letter's event again; `edited` is the event as it should have been, structured.
 
-    Raises `NotAnOperator`, `ReplayedAlready`, `NotReadable`, `NotForPeople`, `NoClockLeft`.
+    Raises `MayNotReplay`, `ReplayedAlready`, `NotReadable`, `NotForPeople`, `NoClockLeft`.
     """
-    _check_operator(cursor, by, now)
+    _check_right(cursor, policy, by, now)
     attempt = _attempt(cursor, letter)
     if letter.is_firing:
         made = _timer_again(cursor, letter)
     else:
         event = _event(cursor, letter, by=by, attempt=attempt, edited=edited)
-        keep(cursor, [vouched(event, own_key)], partitions=partitions, now=now)
-        _at_the_present_instant(cursor, event)
+        put_out(cursor, event, own_key=own_key, partitions=partitions, now=now)
         made = Replayed(letter=letter.id, event_id=event.id, source=event.source, type=event.type)
     cursor.execute(
         "UPDATE dead_letters SET replayed_as = %s, replayed_by = %s, replayed_at = %s"
@@ -102,10 +104,11 @@ def replay(
     return made
 
 
-def _check_operator(cursor: Cursor, person: str, now: datetime) -> None:
+def _check_right(cursor: Cursor, policy: Policy, person: str, now: datetime) -> None:
     directory = load_directory(cursor, directory_revision(cursor))
-    if not any(held.role == Role.OPERATOR for held in directory.roles_of(person, now)):
-        raise NotAnOperator(person=person)
+    held = {Role(one.role) for one in directory.roles_of(person, now) if one.role in set(Role)}
+    if not any(policy.roles.scopes(role, Action.DEAD_LETTER_RESEND) for role in held):
+        raise MayNotReplay(person=person)
 
 
 def _attempt(cursor: Cursor, letter: Letter) -> int:
@@ -188,15 +191,6 @@ def _check_speaker(event: Event, *, engines_own: bool) -> None:
     origin = TYPE_OF_PAYLOAD[type(event.data)].origin
     if origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
         raise NotForPeople
-
-
-def _at_the_present_instant(cursor: Cursor, event: Event) -> None:
-    """In a time-lapse a record bears the conductor's time."""
-    cursor.execute(
-        "UPDATE outbox o SET instant = c.instant FROM conductor c"
-        " WHERE c.id = 1 AND NOT c.handed_over AND o.source = %s AND o.event_id = %s",
-        (event.source, event.id),
-    )
 
 
 def _timer_again(cursor: Cursor, letter: Letter) -> Replayed:
