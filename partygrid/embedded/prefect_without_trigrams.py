@@ -7,7 +7,8 @@ a search for a part of a name faster, so here they are left out.
 from typing import Any
 
 from alembic import op
-from prefect.cli import app
+
+from partygrid.embedded.prefect_command import main
 
 _execute = op.execute
 
@@ -20,4 +21,4 @@ def execute_but_trigrams(sqltext: Any, **options: Any) -> None:
 
 if __name__ == "__main__":
     op.execute = execute_but_trigrams
-    app()
+    main()
