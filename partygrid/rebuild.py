@@ -160,17 +160,26 @@ def _go_together(first: Entry, entry: Entry) -> bool:
     return not alone and first.directory_revision == entry.directory_revision
 
 
-def compare(one: Connection, other: Connection, *, at_most: int = 20) -> list[Difference]:
-    """Return where two installations' business state, audit content and notices differ."""
+def compare(
+    one: Connection,
+    other: Connection,
+    *,
+    at_most: int = 20,
+    notices_since: datetime | None = None,
+) -> list[Difference]:
+    """Return where two installations' business state, audit content and notices differ.
+
+    Notices made before `notices_since` are not compared: one of the two may have forgotten them.
+    """
     differences: list[Difference] = []
     for table in (*COMPARED, *WHOLE):
-        left, right = (_rows(connection, table) for connection in (one, other))
+        left, right = (_rows(connection, table, notices_since) for connection in (one, other))
         differences += [Difference(table, "missing", row) for row in sorted(left - right)[:at_most]]
         differences += [Difference(table, "extra", row) for row in sorted(right - left)[:at_most]]
     return differences
 
 
-def _rows(connection: Connection, table: str) -> set[str]:
+def _rows(connection: Connection, table: str, notices_since: datetime | None) -> set[str]:
     if table in COMPARED:
         columns = sql.SQL(", ").join(map(sql.Identifier, COMPARED[table]))
         query = sql.SQL("SELECT jsonb_build_array({})::text FROM {}").format(
@@ -186,4 +195,9 @@ def _rows(connection: Connection, table: str) -> set[str]:
     if table == "outcomes":
         # What never came into the journal is not decided again.
         query += sql.SQL(" WHERE fate <> 'dead-lettered' OR reason = 'parked_too_long'")
+    if table == "notices":
+        # Digests are issued from the rows, not decided from the journal.
+        query += sql.SQL(" WHERE NOT starts_with(kind, 'digest')")
+    if table == "notices" and notices_since is not None:
+        query += sql.SQL(" WHERE created_at >= {}").format(sql.Literal(notices_since))
     return {row[0] for row in connection.execute(query)}
