@@ -1,5 +1,6 @@
 """What an engine does is seen in Prefect: its shifts, their batches, and what became of them."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from tests.acceptance.commands import COMMAND, environment, run, until
 from tests.acceptance.telling import COUNTY, organisations, tell_organisation
 
 NAME = "e-seen"
+MINE = {"tags": {"all_": [f"engine:{NAME}"]}}
 
 
 class Api:
@@ -30,6 +32,17 @@ class Api:
         found: list[dict[str, Any]] = answer.json()
         return found
 
+    def post(self, path: str, **told: Any) -> dict[str, Any]:
+        answer = self._client.post(f"/{path}", json=told)
+        answer.raise_for_status()
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """One flow run."""
+        (found,) = self("flow_runs", flow_runs={"id": {"any_": [run_id]}})
+        return found
+
     def close(self) -> None:
         self._client.close()
 
@@ -37,48 +50,64 @@ class Api:
         """The engine's flow runs, the first one first."""
         return self(
             "flow_runs",
-            flow_runs={"tags": {"all_": [f"engine:{NAME}"]}},
+            flow_runs=MINE,
             sort="START_TIME_ASC",
         )
 
 
 @contextmanager
-def engine(home: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one engine as its own process, as a compose file does."""
+def process(
+    home: Path, settings: dict[str, str], *command: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one process of an installation, as a compose file does."""
     log = home.with_suffix(".log")
     with log.open("wb") as written:
-        process = subprocess.Popen(
-            (*COMMAND, "engine", "--name", NAME),
+        running = subprocess.Popen(
+            (*COMMAND, *command, "--name", NAME),
             env=environment(home, **settings),
             cwd="/",
             stdout=written,
             stderr=subprocess.STDOUT,
         )
     try:
-        yield process
+        yield running
     finally:
-        process.terminate()
-        code = process.wait(timeout=40)
+        running.terminate()
+        code = running.wait(timeout=40)
     assert code == 0, log.read_text()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_shift_is_seen_with_its_batches_and_its_table(
+@pytest.fixture
+def settings(
     prefect_server: PrefectServer, database_url: str, fresh_broker: str, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    settings = {
+) -> dict[str, str]:
+    """A prepared installation that shows itself in Prefect."""
+    given = {
         "DATABASE_URL": database_url,
         "KAFKA_BOOTSTRAP": fresh_broker,
         "PREFECT_API_URL": prefect_server.api_url,
         "PREFECT_API_AUTH": prefect_server.auth,
         "SHIFT_LENGTH": "3",
     }
-    made = run(home, "migrate", **settings)
+    made = run(tmp_path / "home", "migrate", **given)
     assert made.returncode == 0, made.stderr
-    api = Api(prefect_server)
-    with engine(home, settings):
+    return given
+
+
+@pytest.fixture
+def api(prefect_server: PrefectServer) -> Iterator[Api]:
+    one = Api(prefect_server)
+    yield one
+    one.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_shift_is_seen_with_its_batches_and_its_table(
+    api: Api, settings: dict[str, str], database_url: str, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with process(home, settings, "engine"):
         # Told again and again: what comes before Prefect is noticed is decided without a run.
         towns = iter(f"{COUNTY}{number}" for number in range(101, 160))
         tell_organisation(database_url, home, COUNTY, OrgKind.COUNTY)
@@ -96,12 +125,38 @@ def test_a_shift_is_seen_with_its_batches_and_its_table(
             seconds=60,
             what="the shift did not end",
         )
-        table = api("artifacts", artifacts={"key": {"any_": ["shift-directory"]}})
-        batches = api("task_runs", flow_runs={"id": {"any_": [first]}})
+        # Prefect's server writes task runs some seconds later.
+        until(lambda: seen() and api("task_runs", flow_runs=MINE), seconds=90, what="no batch")
+        batches = api("task_runs", flow_runs=MINE)
+    table = api("artifacts", artifacts={"key": {"any_": ["shift-directory"]}})
     (flow,) = api("flows", flow_runs={"id": {"any_": [first]}})
-    api.close()
     assert flow["name"] == "directory"
-    assert {batch["name"] for batch in batches} == {"grid.directory.org_set"}
-    assert table[0]["flow_run_id"] == first
+    assert all(re.fullmatch(r"grid\.directory\.org_set|\d+ inputs", b["name"]) for b in batches)
+    assert table[0]["flow_run_id"] in {shift["id"] for shift in api.shifts()}
     assert "applied" in str(table[0]["data"])
     assert "township" not in str(table[0]["data"]), "a table shows numbers and outcomes, no content"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_digests_are_on_a_schedule_that_fires(
+    api: Api, settings: dict[str, str], tmp_path: Path
+) -> None:
+    with process(tmp_path / "home", settings, "digests"):
+        until(lambda: api("deployments"), seconds=60, what="not deployed")
+        (deployment,) = api("deployments")
+        mine = {"deployments": {"id": {"any_": [deployment["id"]]}}}
+        # A schedule nobody carries out has no runs to come.
+        until(lambda: api("flow_runs", **mine), seconds=60, what="nothing was scheduled")
+        due = {run["expected_start_time"][11:19] for run in api("flow_runs", **mine)}
+
+        asked = api.post(
+            f"deployments/{deployment['id']}/create_flow_run", state={"type": "SCHEDULED"}
+        )
+        until(
+            lambda: api.run(asked["id"])["state_type"] == "COMPLETED",
+            seconds=90,
+            what="did not run",
+        )
+    assert (deployment["name"], deployment["entrypoint"]) == ("daily", "flows.digest.send")
+    assert due == {"04:00:00", "10:00:00"}, "noon and six in Shanghai"
