@@ -235,7 +235,10 @@ def _give(sheet: Draft, work: Assignment, action: Action) -> None:
     leads = case.leads if case.leads[-1:] == (work.org,) else (*case.leads, work.org)
     circle = dict.fromkeys((*case.circle, *((work.org, *work.helpers) if marked else ())))
     sheet.change(assignment=work, leads=leads, circle=tuple(circle), ask=None)
-    sheet.stop(ClockKind.SIGN, ClockKind.ACCEPT, ClockKind.CONFIRM, ClockKind.GRANT)
+    # CONCLUDE runs on where too few came: sending the case on answers it.
+    sheet.stop(
+        ClockKind.SIGN, ClockKind.ACCEPT, ClockKind.CONFIRM, ClockKind.GRANT, ClockKind.CONCLUDE
+    )
     sheet.done_by(action, sheet.acting.actor)
 
 

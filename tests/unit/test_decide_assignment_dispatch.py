@@ -13,7 +13,7 @@ from events.contract.assignment import (
 )
 from events.contract.envelope import Acting
 from flows.decide.assignment_waiting import next_multiple
-from models.clocks import ClockKind
+from models.clocks import Clock, ClockKind
 from models.consulting import Consultation
 from models.directory import Org
 from models.handling import AssignmentState
@@ -119,6 +119,14 @@ def test_the_dispatcher_sends_what_was_proposed() -> None:
     assert desk.kinds() == {ClockKind.CASE_DUE, ClockKind.SIGN}
     told = {(n.params["part"], str(n.recipient)) for n in decision.notices}
     assert {part for part, _ in told} == {"lead", "helper"}
+
+
+def test_sending_a_case_on_whose_body_had_too_few_answers_its_clock() -> None:
+    sent_on = Clock(key=str(ClockKind.CONCLUDE), generation=1, due_at=NOW + timedelta(hours=4))
+    case = registered("05-03")
+    desk = Desk(replace(case, clocks=(*case.clocks, sent_on)))
+    assert desk.say(AssignmentRequested(), SECRETARY).fate is Fate.APPLIED
+    assert desk.kinds() == {ClockKind.CASE_DUE, ClockKind.SIGN}
 
 
 def test_the_dispatcher_may_name_another_lead() -> None:
