@@ -79,6 +79,7 @@ class Relay:
             )
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
+        keep_in_view(self._producer, INBOUND_TOPICS)
 
     def publish_all(self, shards: Iterable[int]) -> int:
         """Publish what waits in these shards' outboxes; returns how many rows.
@@ -239,6 +240,16 @@ def send_again(connection: psycopg.Connection[Any], shard: int) -> int:
         (shard, list(INBOUND_TOPICS)),
     )
     return cursor.rowcount
+
+
+def keep_in_view(producer: KafkaProducer, topics: Iterable[str]) -> None:
+    """Let a producer ask for these topics each time it asks for any.
+
+    Topics that the broker named at the first contact it otherwise forgets as soon as it asks for
+    another one; then it asks for them again and again without a pause, a whole core's worth.
+    """
+    for topic in topics:
+        producer._sender.add_topic(topic)  # the client has no public name for it
 
 
 def _milliseconds(instant: datetime | None) -> int | None:
