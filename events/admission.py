@@ -96,11 +96,12 @@ def admit(
     if app is None:
         return _rejected(read, fault or DeadLetterReason.UNSIGNED, event.key_id)
     for reason, detail in (
-        _in_scope(event, app),
+        _in_scope(event, app, topic),
         _about_something(event),
         _on_topic(event, topic),
         _plausible(gate, event, now),
         _placed(gate, event, now),
+        _in_territory(event, app),
     ):
         if reason is not None:
             return _rejected(read, reason, detail, proved=True)
@@ -218,7 +219,7 @@ def _public_key(encoded: str) -> PublicKey:
     return PublicKey(base64.b64decode(encoded))
 
 
-def _in_scope(event: Event, app: App) -> _Check:
+def _in_scope(event: Event, app: App, topic: str) -> _Check:
     kind = TYPE_OF_PAYLOAD[type(event.data)]
     if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
         return DeadLetterReason.OUT_OF_SCOPE, "only the engine makes this"
@@ -226,12 +227,22 @@ def _in_scope(event: Event, app: App) -> _Check:
         return DeadLetterReason.OUT_OF_SCOPE, kind.name
     if not any(event.township.startswith(code[:9]) for code in app.territories):
         return DeadLetterReason.OUT_OF_SCOPE, event.township
+    if is_restricted(topic) and not app.restricted:
+        return DeadLetterReason.OUT_OF_SCOPE, topic
     return _PASSED
 
 
 def _about_something(event: Event) -> _Check:
     if TYPE_OF_PAYLOAD[type(event.data)].needs_subject and not is_id(event.subject):
         return DeadLetterReason.INVALID_DATA, "the subject names no case or task"
+    return _PASSED
+
+
+def _in_territory(event: Event, app: App) -> _Check:
+    """Refuse a grid outside the territories, which may be smaller than a township."""
+    grid = getattr(event.data, "grid", None)
+    if isinstance(grid, str) and not any(grid.startswith(code) for code in app.territories):
+        return DeadLetterReason.OUT_OF_SCOPE, grid
     return _PASSED
 
 

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from events.contract.registry import INBOUND_TOPICS
+from events.odd_headers import tolerate_odd_headers
 from partygrid.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class ShardConsumer:
 
         With `alone` it joins none and has all shards at once, so many as there are.
         """
+        tolerate_odd_headers()
         try:
             self._consumer = KafkaConsumer(
                 **client,

@@ -22,7 +22,7 @@ from models import case_store, ledger_store, shard_store
 from models.audit_chain import ChainHead, chain
 from models.clocks import ClockKind
 from models.commitments import text_commitment
-from models.directory import Directory
+from models.directory import App, Directory
 from models.directory_store import load_directory, lock_directory, save_entries
 from models.ledger_store import ParkedEvent
 from models.rows import FEW
@@ -91,21 +91,26 @@ def apply_batch(
 #: How a batch is carried out: `apply_batch`, or what wraps it.
 Apply = Callable[[Cursor, ShardState, Batch, Setting, Directories], tuple[ShardState, Result]]
 
-Opened = list[tuple[RawRecord, Admitted | Rejected, list[FreeText]]]
+Opening = tuple[RawRecord, Admitted | Rejected, list[FreeText]]
+Opened = list[Opening]
 _UNSEEN = Rejected(reason=DeadLetterReason.CRASHED, detail="reading it was tried, in vain")
 
 
 def _open_records(batch: Batch, setting: Setting, directory: Directory) -> Opened:
     """Decode, check and take the words out of each record."""
-    gate = Gate(
+    gate = _gate(setting, directory)
+    if batch.unseen:
+        return [(raw, _UNSEEN, []) for raw in batch.records]
+    return [_open(raw, gate, setting) for raw in batch.records]
+
+
+def _gate(setting: Setting, directory: Directory) -> Gate:
+    return Gate(
         directory=directory,
         policy=setting.shelf.current,
         own_key=setting.own_key,
         sign_ins=setting.sign_ins,
     )
-    if batch.unseen:
-        return [(raw, _UNSEEN, []) for raw in batch.records]
-    return [_open(raw, gate, setting) for raw in batch.records]
 
 
 def _open(
@@ -176,7 +181,7 @@ def load_workspace(
     _load_townships(cursor, work, needs)
     waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
     _load_cases(cursor, work, shard, needs, waiting)
-    _load_tasks(cursor, work, needs)
+    _load_tasks(cursor, work, shard, needs)
     _load_report_facts(cursor, work, needs)
     for township, due_at in rounds.items():
         since = recent_since(setting.shelf.current, due_at)
@@ -207,9 +212,9 @@ def _load_cases(
             work.heads[case_id] = stored.head
 
 
-def _load_tasks(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
+def _load_tasks(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs]) -> None:
     ids = {task_id for need in needs for task_id in need.tasks}
-    for task_id, (task, head) in case_store.load_tasks(cursor, ids).items():
+    for task_id, (task, head) in case_store.load_tasks(cursor, shard, ids).items():
         work.tasks[task_id] = task
         if head is not None:
             work.heads[task_id] = head
@@ -235,7 +240,8 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
             if isinstance(verdict, Admitted)
         ],
     )
-    for raw, verdict, texts in opened:
+    for first_look in opened:
+        raw, verdict, texts = _with_new_keys(cursor, fold, first_look, known)
         if isinstance(verdict, Rejected):
             _reject(fold, raw, verdict)
             continue
@@ -254,6 +260,22 @@ def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
             fold.letters.of_event(
                 raw, DeadLetterReason.ID_CONFLICT, "another content under this id", event
             )
+
+
+def _with_new_keys(
+    cursor: Cursor, fold: Fold, opened: Opening, known: dict[tuple[str, str], str]
+) -> Opening:
+    """Look at a record again where keys of apps changed since its batch was opened.
+
+    A key that is entered, or withdrawn, counts from the next record on, wherever a batch ends.
+    """
+    if not any(isinstance(entry, App) for _, entry in fold.scribe.written.entries):
+        return opened
+    again = _open(opened[0], _gate(fold.setting, fold.work.directory), fold.setting)
+    if isinstance(again[1], Admitted):
+        event = again[1].event
+        known |= ledger_store.known_hashes(cursor, [(event.source, event.id)])
+    return again
 
 
 def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
@@ -275,14 +297,17 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
         ledger_store.load_parked_by_id(cursor, parked_ids) if parked_ids else {}
     )
     for waiting in parked.values():
-        fold.work.parked.setdefault(waiting.case_id, []).append(waiting)
+        if fold.waiting(waiting.id) is None:
+            fold.work.parked.setdefault(waiting.case_id, []).append(waiting)
     for due in firings:
+        if fold.batch.instant is None and fold.scribe.written.rings_before(due.timer.clock.due_at):
+            return  # a timer that was set just now comes first; these are looked up again
         if fold.batch.aside is not None:
             fold.letters.of_firing(due, str(fold.batch.aside))
         elif due.timer.clock.key != PATIENCE:
             fold.firing(due)
-        elif due.timer.subject in parked:
-            fold.patience_over(due, parked[due.timer.subject])
+        else:
+            fold.patience(due)
 
 
 def store(
@@ -320,7 +345,7 @@ def _write(
         for subject in chained.case_heads
         if subject in work.before and subject not in named
     ]
-    case_store.save_cases(cursor, changed, shard=batch.shard, heads=heads)
+    case_store.save_cases(cursor, changed, shard=batch.shard, heads=heads, replaced=work.replaced)
     tasks = work.changed_tasks | {one for one in chained.case_heads if one in work.tasks}
     case_store.save_tasks(
         cursor, [work.tasks[one] for one in sorted(tasks)], shard=batch.shard, heads=heads

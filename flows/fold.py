@@ -106,12 +106,21 @@ class Fold:
     # --- firings -------------------------------------------------------------------------------
 
     def firing(self, due: DueFiring) -> None:
-        """Fire a timer: `now` is its due time."""
+        """Fire a timer: `now` is its due time.
+
+        One that was stopped or set anew since it was looked up does not fire: a decision of this
+        batch came before it.
+        """
         timer = due.timer
+        clock = self._clock_of(due)
+        if clock is None or clock.generation != timer.clock.generation:
+            if clock is None:
+                self.scribe.written.stop_timer(timer.subject, timer.clock.key)
+            return
         firing = Firing(
             subject=timer.subject,
             township=timer.township,
-            clock=self._clock_of(due),
+            clock=clock,
             stalled=due.stalled,
         )
         now, subject = timer.clock.due_at, timer.subject
@@ -134,8 +143,12 @@ class Fold:
         if decision.case is not None:
             self._wake(subject, now)
 
-    def patience_over(self, due: DueFiring, parked: ParkedEvent) -> None:
-        """Dead-letter an event that waited longer than its patience."""
+    def patience(self, due: DueFiring) -> None:
+        """Dead-letter an event that waited longer than its patience, if it still waits."""
+        parked = self.waiting(due.timer.subject)
+        if parked is None:
+            self.scribe.written.stop_timer(due.timer.subject, PATIENCE)
+            return
         now = due.timer.clock.due_at
         firing = Firing(subject=parked.id, township=due.timer.township, clock=due.timer.clock)
         self.scribe.journal_firing(firing, now)
@@ -223,11 +236,15 @@ class Fold:
         if decision.entries:
             self.work.directory.revision = self.scribe.revision
 
-    def _clock_of(self, due: DueFiring) -> Clock:
-        """Return the subject's own clock, which knows its deadline."""
+    def _clock_of(self, due: DueFiring) -> Clock | None:
+        """Return the subject's own clock, which knows its deadline; None where it runs no more."""
         subject, key = due.timer.subject, due.timer.clock.key
-        holder = self.work.cases.get(subject) or self.work.tasks.get(subject)
-        return (holder.clock(key) if holder is not None else None) or due.timer.clock
+        work = self.work
+        holder: Case | VillageTask | Township | None = (
+            work.cases.get(subject) or work.tasks.get(subject) or work.townships.get(subject)
+        )
+        clocks = holder.clocks if holder is not None else ()
+        return next((clock for clock in clocks if clock.key == key), None)
 
     def _rung_off(self, decision: Decision, kind: str, subject: str, rang: Clock) -> Decision:
         """A clock that rang no longer runs, whatever was decided; one set anew meanwhile does."""

@@ -18,6 +18,9 @@ from models.clocks import ClockKind
 from models.ledger_store import DueTimer
 from models.values import Step
 
+#: No chain of follow-ups is longer than such a number says.
+MOST_DIGITS = 6
+
 _RANK = {topic: rank for rank, topic in enumerate(INBOUND_TOPICS)}
 
 
@@ -33,7 +36,7 @@ def wave_of_record(record: RawRecord) -> Wave:
     """Return the wave a record says it belongs to; the first where it says nothing."""
     stage = 0 if plain_topic(record.at.topic) == Topic.DIRECTORY else 1
     for name, text in record.headers:
-        if name == "ce_wave" and text.isdigit():
+        if name == "ce_wave" and text.isdigit() and len(text) < MOST_DIGITS:
             return Wave(int(text), stage)
     return Wave(0, stage)
 

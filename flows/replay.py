@@ -144,11 +144,8 @@ def _fold_one(cursor: Cursor, fold: Fold, entry: Entry) -> None:
         if due.timer.clock.key != PATIENCE:
             fold.firing(due)
             return
-        parked = fold.waiting(due.timer.subject) or ledger_store.load_parked_by_id(
-            cursor, [due.timer.subject]
-        ).get(due.timer.subject)
-        if parked is not None:
-            fold.patience_over(due, parked)
+        _bring_waiting(cursor, fold, due.timer.subject)
+        fold.patience(due)
         return
     event = from_journal(entry.body)
     raw = RawRecord(
@@ -160,3 +157,11 @@ def _fold_one(cursor: Cursor, fold: Fold, entry: Entry) -> None:
     )
     kind = "follow_up" if event.source == ENGINE_SOURCE and event.cause else "external"
     fold.event(raw, Admitted(event=event, kind=kind, signature=entry.signature), [])
+
+
+def _bring_waiting(cursor: Cursor, fold: Fold, parked_id: str) -> None:
+    """Load an event that waits, unless this group knows what became of it."""
+    if fold.waiting(parked_id) is not None or parked_id in fold.scribe.written.unparked:
+        return
+    for parked in ledger_store.load_parked_by_id(cursor, [parked_id]).values():
+        fold.work.parked.setdefault(parked.case_id, []).append(parked)

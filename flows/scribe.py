@@ -328,12 +328,14 @@ class Scribe:
             return
         case = self.work.cases.get(subject)
         known = case if case is not None and case.version > 0 else None
+        if known is not None and known.mark is not Mark.NONE and fate is not Fate.APPLIED:
+            known = None  # whoever is refused learns nothing of a marked case
         data = EventOutcome(
             event_id=event_id,
             fate=str(fate),
             reason=reason,
             case_id=known.id if known else "",
-            case_number=known.number if known else "",
+            case_number=known.number if known and known.mark is Mark.NONE else "",
             version=known.version if known else -1,
         )
         if fate is not Fate.DUPLICATE:

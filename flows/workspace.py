@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from flows.decide.decision import Neighbour, OpenWork
 from models.audit_chain import ChainHead
 from models.case import Case
+from models.case_store import ReplacedPart, replaced_parts
 from models.directory import Directory
 from models.ledger_store import ParkedEvent
 from models.values import CaseId, Mark
@@ -23,6 +24,8 @@ class Workspace:
         self.directory = directory
         self.cases: dict[str, Case] = {}
         self.before: dict[str, Case] = {}
+        #: parts of cases that others took the place of
+        self.replaced: list[ReplacedPart] = []
         self.tasks: dict[str, VillageTask] = {}
         self.changed_tasks: set[str] = set()
         self.townships: dict[str, Township] = {}
@@ -46,14 +49,16 @@ class Workspace:
 
     def put(self, case: Case) -> None:
         """Take a case as a decision left it."""
+        known = self.cases.get(case.id)
+        if known is not None:
+            # Also what comes and goes within one batch is kept: no outcome depends on its ends.
+            self.replaced += replaced_parts(known, case)
         self.cases[case.id] = case
-        bucket = self.neighbours.get((case.township, case.category))
-        if bucket is None:
-            return
+        for bucket in self.neighbours.values():
+            bucket.pop(case.id, None)
+        bucket = self.neighbours.get((case.township, case.category), {})
         if case.is_open and case.mark is Mark.NONE:
             bucket[case.id] = neighbour_of(case)
-        else:
-            bucket.pop(case.id, None)
 
     def put_task(self, task: VillageTask) -> None:
         """Take a village task as a decision left it."""

@@ -1,5 +1,7 @@
 """What a batch will write: rows collected while folding, stored together at its end."""
 
+from datetime import datetime
+
 from msgspec import Struct, field
 
 from flows.batch import Line
@@ -35,6 +37,10 @@ class Written(Struct, kw_only=True):
         """Take a timer away, also one set earlier in this batch."""
         self.running_timers.pop((subject, key), None)
         self.stopped_timers.append((subject, key))
+
+    def rings_before(self, moment: datetime) -> bool:
+        """Was a timer set in this batch that comes due before `moment`?"""
+        return any(row["due_at"] < moment for row in self.running_timers.values())
 
     def run_timer(self, row: Row) -> None:
         """Set a timer; it takes the place of one of the same subject and key."""

@@ -47,7 +47,9 @@ _CASES_BY_ID = CASES.select(
 _CHILDREN_BY_ID = {
     table.name: table.select("WHERE id = ANY(%s::uuid[])") for table in CHILDREN.values()
 }
-_TASKS_BY_ID = TASKS.select("WHERE id = ANY(%s::uuid[])", before="audit_seq, audit_hash")
+_TASKS_BY_ID = TASKS.select(
+    "WHERE shard = %s AND id = ANY(%s::uuid[])", before="audit_seq, audit_hash"
+)
 _TOWNSHIPS_BY_ID = TOWNSHIPS.select("WHERE id = ANY(%s)")
 
 
@@ -84,21 +86,45 @@ def _load_children(cursor: Cursor, table: RowMap, ids: list[str]) -> dict[str, A
     return {row[0]: table.snapshot(row) for row in rows}
 
 
+class ReplacedPart(Struct, frozen=True):
+    """What hung on a case until another took its place."""
+
+    #: field of the case
+    name: str
+    case_id: str
+    part: Any
+
+
+def replaced_parts(before: Case, after: Case) -> list[ReplacedPart]:
+    """Return the parts of a case that are no longer its present ones."""
+    found = []
+    for name in CHILDREN:
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not None and (new is None or new.id != old.id):
+            found.append(ReplacedPart(name, after.id, _superseded(old)))
+    return found
+
+
 def save_cases(
     cursor: Cursor,
     changes: Sequence[tuple[Case | None, Case]],
     *,
     shard: int,
     heads: dict[str, ChainHead],
+    replaced: Iterable[ReplacedPart] = (),
 ) -> None:
-    """Write cases as (before, after), and those of their parts that changed."""
+    """Write cases as (before, after), and those of their parts that changed or were replaced."""
     CASES.upsert(cursor, [_case_row(after, shard, heads) for _, after in changes])
     for name, table in CHILDREN.items():
-        rows = []
+        present = {part.id for _, after in changes if (part := getattr(after, name)) is not None}
+        gone = {one.part.id: one for one in replaced if one.name == name}
+        rows = [
+            table.values(one.part, case_id=one.case_id, shard=shard)
+            for part_id, one in gone.items()
+            if part_id not in present
+        ]
         for before, after in changes:
             old, new = getattr(before, name, None), getattr(after, name)
-            if old is not None and (new is None or new.id != old.id):
-                rows.append(table.values(_superseded(old), case_id=after.id, shard=shard))
             if new is not None and new is not old:
                 rows.append(table.values(new, case_id=after.id, shard=shard))
         table.upsert(cursor, rows)
@@ -124,14 +150,14 @@ def _case_row(case: Case, shard: int, heads: dict[str, ChainHead]) -> dict[str, 
 
 
 def load_tasks(
-    cursor: Cursor, ids: Iterable[str]
+    cursor: Cursor, shard: int, ids: Iterable[str]
 ) -> dict[str, tuple[VillageTask, ChainHead | None]]:
     """Return the known village tasks among `ids`, with the heads of their audit chains."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
     found: dict[str, tuple[VillageTask, ChainHead | None]] = {}
-    for row in cursor.execute(_TASKS_BY_ID, (wanted,)).fetchall():
+    for row in cursor.execute(_TASKS_BY_ID, (shard, wanted)).fetchall():
         head = ChainHead(row[0], bytes.fromhex(row[1])) if row[0] else None
         found[row[2]] = (TASKS.snapshot(row[2:]), head)
     return found

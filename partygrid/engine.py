@@ -110,6 +110,11 @@ class Engine:
                 stop.wait(pause)
                 pause = min(pause * 2, 5.0)
                 self._recover()
+            except Exception:  # the loop outlives every fault; what broke it is in the log
+                log.exception("an unexpected fault: the shards are taken over anew")
+                stop.wait(pause)
+                pause = min(pause * 2, 5.0)
+                self._recover()
 
     def step(self) -> bool:
         """Take up once what the wall clock brought."""
@@ -142,7 +147,7 @@ class Engine:
     def _look_at_topics(self) -> None:
         """Notice a broker that came back without its log: the topics have other ids."""
         now = self._clock.now()
-        if not self.held or now < self._topics_seen + LOOK_AT_TOPICS:
+        if now < self._topics_seen + LOOK_AT_TOPICS:
             return
         self._topics_seen = now
         self._broker.ensure(INBOUND_TOPICS)
@@ -152,7 +157,8 @@ class Engine:
             self._let_go_all()
 
     def _follow_assignment(self) -> None:
-        assigned = self._consumer.shards()
+        # A broker that forgot its topics makes them with partitions that are no shards.
+        assigned = {one for one in self._consumer.shards() if one < self.setting.partitions}
         for shard in self.held.keys() - assigned:
             log.info("shard %s goes to another engine", shard)
             del self.held[shard]
@@ -182,7 +188,7 @@ class Engine:
                 self._consumer.rewind(topic, shard)
                 owner.begin(topic, begins[topic])
                 offset = begins[topic]
-                lost = lost or topic in owner.state.positions
+                lost = True
             else:
                 self._consumer.read_from(topic, shard, offset)
             reading.read_to[topic] = offset
@@ -220,7 +226,7 @@ class Engine:
     def _work_off(self, held: Held) -> None:
         """Decide what was read and fire what is due, in the order of their times."""
         while True:
-            timers = self._firing.fireable(held, self._connection)
+            timers, waits = self._firing.fireable(held, self._connection)
             first = held.reading.first()
             if first is None and not timers:
                 break
@@ -237,9 +243,10 @@ class Engine:
                     )[:1],
                 )
                 continue
-            if first is None:
-                break
-            before = timers[0].timer.clock.due_at if timers else None
+            if first is None or (waits is not None and first.now >= waits):
+                break  # an older timer waits for what is not read yet
+            bounds = [due.timer.clock.due_at for due in timers[:1]] + ([waits] if waits else [])
+            before = min(bounds, default=None)
             records = held.reading.take(first.at.topic, before=before, at_most=self._batch_max)
             self._run(
                 held,

@@ -62,22 +62,31 @@ class FiringOrder:
         self._mute_since: datetime | None = None
         self._ask_again_at = clock.now()
 
-    def fireable(self, held: Held, connection: Connection) -> list[DueFiring]:
-        """Return the due timers that need not wait for an unread answer, the longest due first."""
+    def fireable(
+        self, held: Held, connection: Connection
+    ) -> tuple[list[DueFiring], datetime | None]:
+        """Return the due timers that need not wait for an unread answer, the longest due first.
+
+        And when the oldest is due that has to wait: no later record may be decided before it.
+        """
         now = self._clock.now()
         if held.next_due is not None and held.next_due > now:
-            return []
+            return [], None
         shard = held.owner.shard
         with connection.transaction(), connection.cursor() as cursor:
             due = ledger_store.due_timers(cursor, [shard], now, TIMERS_AT_ONCE)
             if not due:
                 next_due = ledger_store.next_due(cursor, [shard])
                 held.next_due = next_due or now + timedelta(seconds=1)
-                return []
+                return [], None
         horizon = self._horizon(held, now)
         if horizon is None:
-            return self._stalled(due, now, connection)
-        return [DueFiring(timer=timer) for timer in due if timer.clock.due_at <= horizon]
+            chosen = self._stalled(due, now, connection)
+        else:
+            chosen = [DueFiring(timer=timer) for timer in due if timer.clock.due_at <= horizon]
+        fired = {(one.timer.subject, one.timer.clock.key) for one in chosen}
+        waits = (t.clock.due_at for t in due if (t.subject, t.clock.key) not in fired)
+        return chosen, next(waits, None)
 
     def _horizon(self, held: Held, now: datetime) -> datetime | None:
         """Return up to when a shard's topics are read; None where nobody can say."""

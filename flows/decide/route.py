@@ -97,10 +97,14 @@ def decide(
 def _admit(sheet: Draft, event: Event, kind: EventType) -> tuple[Fate, Refusal | None]:
     """Check what every type must pass: the subject is there, the right, the state, the person."""
     case = sheet.case
+    if kind.step is Step.ADMISSION and sheet.task is not None:
+        return Fate.REFUSED, _elsewhere(event, sheet.task.township)
     if kind.step in (Step.DIRECTORY, Step.ADMISSION) or not kind.needs_subject:
         return Fate.REFUSED, None
     if case.version == 0:
         return Fate.PARKED, Refusal("case_unknown")
+    if (elsewhere := _elsewhere(event, case.township)) is not None:
+        return Fate.REFUSED, elsewhere
     if event.case_version > case.version:
         return Fate.PARKED, Refusal("version_ahead", {"version": case.version})
     if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
@@ -116,6 +120,16 @@ def _admit(sheet: Draft, event: Event, kind: EventType) -> tuple[Fate, Refusal |
     ):
         return Fate.REFUSED, Refusal(reason, {"role": event.acting.role})
     return _fits(sheet, event, action)
+
+
+def _elsewhere(event: Event, township: str) -> Refusal | None:
+    """Refuse an event that names another township than its case or task lies in.
+
+    Its app's territory was checked by the township it names; the county may act in all of its.
+    """
+    if township.startswith(event.township):
+        return None
+    return Refusal("other_township", {"township": event.township})
 
 
 def _fits(sheet: Draft, event: Event, action: Action) -> tuple[Fate, Refusal | None]:

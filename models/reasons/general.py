@@ -28,6 +28,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "组织目录中没有这个组织,请先登记。",
         "The directory has no such organisation; enter it first.",
     ),
+    "other_township": (
+        "消息写的乡镇与这件事所在的乡镇不一致,请核对后重新发送。",
+        "The event names another township than its case or task lies in; send it with that one.",
+    ),
     "role_not_held": (
         "办理时您不在这个岗位上,请核对组织目录中的任职。",
         "The actor did not hold the role there at that moment; check the directory.",
