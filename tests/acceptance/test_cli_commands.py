@@ -112,7 +112,5 @@ def test_the_doctor_examines_what_does_not_run(made: Made) -> None:
     done = run(made.home, "doctor", "--json")
     assert done.returncode == 1
     found = {one["what"]: one["verdict"] for one in json.loads(done.stdout)}
-    assert found == {
-        **dict.fromkeys(("versions", "keys", "disk", "policy"), "well"),
-        "database": "ill",
-    }
+    assert found["database"] == "ill"
+    assert {found[name] for name in ("versions", "keys", "disk", "policy")} == {"well"}

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -14,6 +14,7 @@ from partygrid import bootstrap
 from partygrid.check import Check, Verdict
 from partygrid.checkup import examine
 from partygrid.initialise import OtherPartitions, make_ready
+from partygrid.processes.engine import build_engine
 from partygrid.settings import Settings
 from tests.integration.audit_writing import append_acts
 
@@ -54,7 +55,7 @@ def test_a_prepared_installation_is_well(settings: Settings) -> None:
     found = checks(settings)
     assert {name for name, one in found.items() if one.verdict is Verdict.ILL} == set()
     looks = {name for name, one in found.items() if one.verdict is Verdict.LOOK}
-    assert looks == {"directory", "log time", "prefect", "engines"}
+    assert looks - {"calendar"} == {"directory", "log time", "prefect", "engines"}
     assert all(found[name].todo for name in looks)
 
 
@@ -151,3 +152,53 @@ def test_an_installation_keeps_its_number_of_shards(settings: Settings) -> None:
     make_ready(settings)
     with pytest.raises(OtherPartitions, match="Set it to 2"):
         make_ready(settings.changed(partitions=3))
+
+
+IN_2026 = datetime(2026, 3, 10, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("file", "verdict", "told"),
+    [
+        pytest.param("", Verdict.LOOK, "2027 are guessed", id="no file"),
+        pytest.param("days_off: {2027-01-01: 元旦}", Verdict.LOOK, "2027 are", id="some days only"),
+        pytest.param("complete_years: [2027]", Verdict.WELL, "2026 and 2027", id="complete"),
+        pytest.param("\ndays_off: [1]", Verdict.ILL, "calendar.yaml, line 2", id="bad file"),
+    ],
+)
+def test_guessed_working_days_are_told(
+    tmp_path: Path, file: str, verdict: Verdict, told: str
+) -> None:
+    """It needs no server; what the settings name is what the engine would decide with."""
+    path = tmp_path / "calendar.yaml"
+    path.write_text(file, encoding="utf-8")
+    given = Settings(home=tmp_path, calendar_file=path if file else None)
+    found = checks(given, IN_2026)["calendar"]
+    assert found.verdict is verdict
+    assert told in found.told
+
+
+def test_the_calendar_file_is_what_deadlines_are_computed_with(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "calendar.yaml"
+    path.write_text("workdays: {2027-01-03: 元旦}", encoding="utf-8")
+    given = settings.changed(calendar_file=path)
+    policy = bootstrap.policy_of(given)
+    with bootstrap.connected(given.address("database_url")) as connection:
+        shelf = bootstrap.shelf_of(connection, policy, bootstrap.calendar_of(given))
+        plain = bootstrap.shelf_of(connection, policy, bootstrap.calendar_of(settings))
+    sunday = date(2027, 1, 3)
+    assert shelf.office(policy.version).calendar.is_workday(sunday).workday
+    assert not plain.office(policy.version).calendar.is_workday(sunday).workday
+
+
+def test_an_engine_starts_with_the_calendar_file_and_warns(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "calendar.yaml"
+    path.write_text("workdays: {2027-01-03: 元旦}", encoding="utf-8")
+    engine = build_engine(settings.changed(calendar_file=path), name="one")
+    engine.close()
+    assert "override-" in engine.setting.shelf.calendar.version
+    assert any("are guessed" in line for line in caplog.messages)
