@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from events.contract.envelope import Event
+from events.contract.outgoing import DeadLettered
 from flows.batch import DueFiring, RawRecord
 from flows.decide.decision import Firing
 from flows.scribe import Scribe, cause_of, shown
@@ -143,6 +144,18 @@ class Letters:
         at = raw.at if raw is not None else None
         headers = raw.headers if raw is not None else []
         source, event_id, event_type = shown(source), shown(event_id), shown(event_type)
+        told = DeadLettered(
+            letter=letter,
+            reason=reason,
+            topic=at.topic if at else "",
+            partition=at.partition if at else -1,
+            offset=at.offset if at else -1,
+            source=source if proved else "",
+            event_id=event_id if proved else "",
+        )
+        self._scribe.written.outbox.append(
+            self._scribe.outgoing.letter(told, township=township, now=now)
+        )
         self._scribe.written.dead_letters.append(
             {
                 "id": letter,

@@ -5,7 +5,7 @@ from datetime import datetime
 from events.admission import ENGINE_KEY, ENGINE_SOURCE, vouch
 from events.codec import attributes_of, data_of, encode, type_name
 from events.contract.envelope import Acting, Event, Payload
-from events.contract.outgoing import CaseUpdated, EventOutcome
+from events.contract.outgoing import CaseUpdated, DeadLettered, EventOutcome
 from events.contract.registry import RESTRICTED_PREFIX, TYPE_OF_PAYLOAD, Topic
 from events.partitions import partition_of
 from events.topics import app_topic
@@ -81,6 +81,11 @@ class Outgoing:
         cause = f"{source}|{data.event_id}|{data.fate}|{data.version}"
         event = self._told(data, cause, now, township=township, subject=data.case_id)
         return self._row(event, app_topic(source), now)
+
+    def letter(self, data: DeadLettered, *, township: str, now: datetime) -> Row:
+        """Return the row that tells operators' tools of a dead letter: where it lay, and why."""
+        event = self._told(data, data.letter, now, township=township, subject="")
+        return self._row(event, str(Topic.DEAD_LETTERS), now)
 
     def forwarded(
         self,
