@@ -65,9 +65,13 @@ class Relay:
         #: partition → inbound topic → offset behind the last record this relay wrote
         self.reached: dict[int, dict[str, int]] = {}
         self._listening = False
+        self._client = client
+        self._producer = self._new_producer()
+
+    def _new_producer(self) -> KafkaProducer:
         try:
-            self._producer = KafkaProducer(
-                **client,
+            producer = KafkaProducer(
+                **self._client,
                 allow_auto_create_topics=False,  # `Broker.ensure` knows how many partitions
                 acks="all",
                 enable_idempotence=True,
@@ -79,7 +83,9 @@ class Relay:
             )
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
-        keep_in_view(self._producer, INBOUND_TOPICS)
+        keep_in_view(producer, INBOUND_TOPICS)
+        self._broken = False
+        return producer
 
     def publish_all(self, shards: Iterable[int]) -> int:
         """Publish what waits in these shards' outboxes; returns how many rows.
@@ -100,10 +106,14 @@ class Relay:
 
     def _send(self, rows: list[tuple[Any, ...]]) -> None:
         try:
+            if self._broken:
+                self._producer.close(timeout=0)
+                self._producer = self._new_producer()
             self._try_to_send(rows)
         except Unavailable:
-            # A broker that comes back may have lost its topics.
+            # A broker that comes back may have lost its topics, and what it knew of a producer.
             self._known.clear()
+            self._broken = True
             raise
 
     def _try_to_send(self, rows: list[tuple[Any, ...]]) -> None:
