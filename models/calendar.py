@@ -6,7 +6,7 @@ was computed with it is computed again when the year's calendar arrives.
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from importlib.metadata import version
@@ -104,19 +104,28 @@ class WorkCalendar:
         before = bisect_left(self._worked(first.year), first.toordinal())
         return total - before + bisect_right(self._worked(last.year), last.toordinal())
 
+    def guessed_years(self, *years: int) -> tuple[int, ...]:
+        """Return those of the years of which a day is provisional."""
+        return tuple(year for year in years if any(map(self._is_provisional, _days_of(year))))
+
+    def _is_provisional(self, day: date) -> bool:
+        return self.is_workday(day).provisional
+
     def _worked(self, year: int) -> tuple[int, ...]:
         found = self._years.get(year)
         if found is None:
-            begin, end = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
             found = self._years[year] = tuple(
-                ordinal
-                for ordinal in range(begin, end + 1)
-                if self.is_workday(date.fromordinal(ordinal)).workday
+                day.toordinal() for day in _days_of(year) if self.is_workday(day).workday
             )
         return found
 
     def _look_up(self, day: date) -> DayKind:
         return _overridden(day, self._override) or _published(day) or _guessed(day)
+
+
+def _days_of(year: int) -> Iterator[date]:
+    begin, end = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+    return map(date.fromordinal, range(begin, end + 1))
 
 
 def _plain(day: date, source: DaySource, *, provisional: bool = False) -> DayKind:

@@ -14,6 +14,8 @@ from alembic.script import ScriptDirectory
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
+from models.calendar import WorkCalendar
+from models.calendar_file import load_override
 from models.cases import ResponsibilityItems
 from models.keys import PublicKey, write_secret
 from models.policy.load import default_pack_folder, load_policy
@@ -143,13 +145,23 @@ def _responsibility_rows(policy: Policy) -> list[Row]:
     ]
 
 
-def shelf_of(connection: Connection, policy: Policy) -> Shelf:
-    """Return the packs: the one in force and those older cases were registered under."""
+def calendar_of(settings: Settings) -> WorkCalendar:
+    """Return which days are worked. Raises `CalendarFileInvalid`."""
+    file = settings.calendar_file
+    return WorkCalendar(load_override(file) if file else None)
+
+
+def shelf_of(connection: Connection, policy: Policy, calendar: WorkCalendar | None = None) -> Shelf:
+    """Return the packs: the one in force and those older cases were registered under.
+
+    `calendar` is `calendar_of` the settings; without it no calendar file counts.
+    """
     rows = connection.execute(
         "SELECT version, pack FROM policy_packs WHERE version <> %s", (policy.version,)
     ).fetchall()
     connection.commit()
-    return Shelf(policy, {version: Policy.model_validate_json(pack) for version, pack in rows})
+    older = {version: Policy.model_validate_json(pack) for version, pack in rows}
+    return Shelf(policy, older, calendar)
 
 
 def setting_of(

@@ -38,6 +38,8 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield _disk(settings)
     policy = _policy(settings)
     yield policy if isinstance(policy, Check) else well("policy", f"{policy.version} loads")
+    if isinstance(policy, Policy):
+        yield _calendar(settings, now.astimezone(policy.calendar.zone).year)
     try:
         url = settings.address("database_url")
         with bootstrap.connected(url) as connection:
@@ -95,6 +97,21 @@ def _policy(settings: Settings) -> Policy | Check:
     except PartygridError as fault:
         told = str(fault).splitlines()[0]
         return ill("policy", told, "Run `partygrid policy check` and correct what it names.")
+
+
+def _calendar(settings: Settings, year: int) -> Check:
+    try:
+        guessed = bootstrap.calendar_of(settings).guessed_years(year, year + 1)
+    except PartygridError as fault:
+        return ill("calendar", str(fault), "Correct the calendar file; no engine starts with it.")
+    if not guessed:
+        return well("calendar", f"the working days of {year} and {year + 1} are published")
+    told = f"the working days of {' and '.join(map(str, guessed))} are guessed"
+    todo = (
+        "When the year's notice is out: write a calendar file (PARTYGRID_CALENDAR_FILE,"
+        " docs/policy.md) or install a newer chinesecalendar, and start the engines again."
+    )
+    return look("calendar", told, todo)
 
 
 def _database(

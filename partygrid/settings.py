@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     policy_dir: Path | None = Field(
         default=None, description="Folder of the policy pack; empty: the pack that is shipped."
     )
+    calendar_file: Path | None = Field(
+        default=None,
+        description="Days off and make-up days that no library knows yet; see docs/policy.md.",
+    )
     database_url: SecretStr | None = Field(
         default=None,
         description="PostgreSQL 15 or newer, `postgresql://…`; empty: the embedded one.",
@@ -154,7 +158,7 @@ class Settings(BaseSettings):
         default="text", description="Log lines for people (`text`) or for programs (`json`)."
     )
 
-    @field_validator("home", "policy_dir", "secrets_dir", "kafka_ca_file")
+    @field_validator("home", "policy_dir", "calendar_file", "secrets_dir", "kafka_ca_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Child processes start in other folders, so a relative path would move with them."""

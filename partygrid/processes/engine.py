@@ -9,6 +9,7 @@ from typing import TypeVar
 from events.broker import OWN_TOPICS
 from flows.apply import Apply, apply_batch
 from flows.runner import PlainRunner, Runner
+from models.calendar import WorkCalendar
 from partygrid import bootstrap
 from partygrid.adapters import broker_of, consumer_of, relay_of
 from partygrid.clock import WallClock
@@ -40,16 +41,18 @@ def build_engine(
 
     In a time-lapse it is the only one: it owns every shard without asking the group.
 
-    Raises `Unavailable`, `PolicyInvalid`.
+    Raises `Unavailable`, `PolicyInvalid`, `CalendarFileInvalid`.
     """
     url = settings.address("database_url")
     policy = bootstrap.policy_of(settings)
+    calendar = bootstrap.calendar_of(settings)
+    clock = WallClock()
+    _warn_of_guessed(calendar, clock.now().astimezone(policy.calendar.zone).year)
     with bootstrap.connected(url) as connection:
-        shelf = bootstrap.shelf_of(connection, policy)
+        shelf = bootstrap.shelf_of(connection, policy, calendar)
     setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
     broker = broker_of(settings)
     broker.ensure(OWN_TOPICS)
-    clock = WallClock()
     connect = partial(bootstrap.connect, url)
     return Engine(
         setting=setting,
@@ -63,6 +66,17 @@ def build_engine(
         poll_wait=settings.poll_wait,
         apply=apply,
     )
+
+
+def _warn_of_guessed(calendar: WorkCalendar, year: int) -> None:
+    """Tell the operator of years whose make-up days nobody has told yet."""
+    for guessed in calendar.guessed_years(year, year + 1):
+        log.warning(
+            "the working days of %s are guessed, deadlines into it are provisional:"
+            " write a calendar file (PARTYGRID_CALENDAR_FILE, docs/policy.md)"
+            " or install a newer chinesecalendar",
+            guessed,
+        )
 
 
 def runner_of(settings: Settings, name: str) -> Runner:

@@ -133,3 +133,36 @@ def test_a_bad_file_is_refused_with_its_reason(tmp_path: Path, text: str, said: 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CalendarFileInvalid):
         load_override(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param(
+            "complete_years: [2027]\ndays_off:\n  2027-01-01: 元旦\n  soon: x", 4, id="day"
+        ),
+        pytest.param("# 2027\ndays_off:\n  2027-13-01: 元旦", 3, id="no such month"),
+        pytest.param("days_off: {}\nworkdays:\n  2027-01-03: 3", 3, id="a name that is a number"),
+        pytest.param("days_off: {}\n\ncomplete_years: 2027", 3, id="no list"),
+        pytest.param("days_off: {}\nholidays: {}", 2, id="unknown field"),
+        pytest.param("days_off: {}\ndays_off: {}", 2, id="a section twice"),
+        pytest.param("workdays:\n  2027-01-03: 元旦\n  2027-01-03: 春节", 3, id="a day twice"),
+        pytest.param(
+            "days_off:\n  2027-01-03: 元旦\nworkdays:\n  2027-01-03: 元旦", 4, id="off and worked"
+        ),
+        pytest.param("days_off:\n  - {", 2, id="not YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "calendar.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CalendarFileInvalid, match=f"calendar.yaml, line {line}: "):
+        load_override(path)
+
+
+def test_years_are_guessed_until_somebody_says_they_are_complete() -> None:
+    half = WorkCalendar(CalendarOverride(days_off={date(2027, 1, 1): "元旦"}))
+    whole = WorkCalendar(CalendarOverride(complete_years=(2027,)))
+    assert CALENDAR.guessed_years(2026, 2027) == (2027,)
+    assert half.guessed_years(2026, 2027) == (2027,)
+    assert whole.guessed_years(2026, 2027, 2028) == (2028,)
