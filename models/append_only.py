@@ -1,7 +1,7 @@
-"""Triggers that keep the audit and its seals as they were written."""
+"""Triggers that keep the audit, its seals and the list of erasures as they were written."""
 
 #: Tables whose rows may only be added.
-APPEND_ONLY = ("audit", "seals")
+APPEND_ONLY = ("audit", "seals", "erasures")
 
 _FUNCTION = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

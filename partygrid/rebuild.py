@@ -199,5 +199,5 @@ def _rows(connection: Connection, table: str, notices_since: datetime | None) ->
         # Digests are issued from the rows, not decided from the journal.
         query += sql.SQL(" WHERE NOT starts_with(kind, 'digest')")
     if table == "notices" and notices_since is not None:
-        query += sql.SQL(" WHERE created_at >= {}").format(sql.Literal(notices_since))
+        query += sql.SQL(" AND created_at >= {}").format(sql.Literal(notices_since))
     return {row[0] for row in connection.execute(query)}

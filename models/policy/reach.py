@@ -63,7 +63,11 @@ class DigestRules(Part):
 
 
 class Retention(Part):
-    """How long what is kept (retention.yaml; domain.md section 10)."""
+    """How long what is kept (retention.yaml; domain.md section 10).
+
+    `partygrid.operations.house_keeping` erases by it once a day. Audit and journal hold no words
+    and are never erased; logs, impact assessments and Prefect's runs are for others to put away.
+    """
 
     audit: Duration
     security_log: Duration
@@ -75,6 +79,9 @@ class Retention(Part):
     journal: Duration
     impact_assessment: Duration
     prefect_runs: Duration
+    #: after publication, for rows whose event was decided: they hold its words as they came through
+    #: a door; not given: they are kept
+    outbox: Duration | None = None
 
 
 class EventLimits(Part):

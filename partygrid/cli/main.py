@@ -27,6 +27,7 @@ MODULES = (
     "produce",
     "reconcile",
     "audit",
+    "erase",
     "rebuild",
     "processes",
 )

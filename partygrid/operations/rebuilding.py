@@ -60,7 +60,8 @@ def rebuild_into(
         setting = bootstrap.setting_of(settings, shelf, engine="rebuild")
         total = _one(source, "SELECT coalesce(sum(seq), 0) FROM shards")
         entries = rebuild(source, other, setting, now, lambda done: progress(done, total))
-        return entries, compare(source, other)
+        kept_since = now - policy.retention.notice_text
+        return entries, compare(source, other, notices_since=kept_since)
 
 
 def _check_empty(connection: Connection) -> None:

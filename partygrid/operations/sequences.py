@@ -33,13 +33,14 @@ def arrived_numbers(connection: Connection) -> Numbers:
         found.setdefault(source, {})[number] = at
     rows = connection.execute(_LETTERS).fetchall()
     for source, headers, value, at in rows:
-        number = _number(headers or [], bytes(value))
+        number = number_of(headers or [], bytes(value))
         if number >= 0:
             found.setdefault(source, {}).setdefault(number, at)
     return found
 
 
-def _number(headers: list[list[str]], value: bytes) -> int:
+def number_of(headers: list[list[str]], value: bytes) -> int:
+    """Return the number a producer put on a record; -1 where it put none, or none can be read."""
     read = decode(value, [(name, text.encode("latin-1", "replace")) for name, text in headers])
     if isinstance(read, Decoded):
         return read.event.sequence

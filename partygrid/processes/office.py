@@ -1,7 +1,8 @@
 """The office: what an installation needs besides its engines, in one process to save memory.
 
-Notices go out, the audit is sealed, digests go out that no Prefect run has sent, and topics that a
-broker forgot are made again. Each has a thread; one that ends ends the process, to be seen.
+Notices go out, the audit is sealed, digests go out that no Prefect run has sent, what is past its
+time is erased, and topics that a broker forgot are made again. Each has a thread; one that ends
+ends the process, to be seen.
 """
 
 import logging
@@ -9,12 +10,13 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
 
 import psycopg
 
+from events.evidence import EvidenceStore
 from flows.digest_issues import present_moment, send_due
 from flows.sealing import Sealer
 from models.policy.schema import Policy
@@ -25,6 +27,7 @@ from partygrid.clock import WallClock
 from partygrid.embedded.supervisor import stop_asked
 from partygrid.errors import PartygridError
 from partygrid.keyring import Keyring
+from partygrid.operations.house_keeping import keep_house
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.processes.topics import TopicKeeper
 from partygrid.settings import Settings
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 SEAL_EVERY = timedelta(minutes=1)
 #: How long a scheduled run has to send a digest before the office does.
 GRACE = timedelta(minutes=2)
+KEEP_HOUSE_EVERY = timedelta(days=1)
+_LOOK_FOR_OLD = timedelta(minutes=10)
 _LOOK_FOR_DIGESTS = timedelta(seconds=20)
 _LOOK_FOR_TOPICS = timedelta(seconds=1)
 #: The sender is woken by the database; so often it looks unasked.
@@ -56,6 +61,7 @@ def run_office(settings: Settings, *, name: str, topics_anew: bool = False) -> N
         "notices": partial(_send_notices, settings, policy),
         "seals": partial(_seal, settings),
         "digests": partial(_send_digests, settings, policy),
+        "retention": partial(keep_house_daily, settings, policy),
         "topics": partial(_keep_topics, settings, topics_anew),
     }
     with stop_asked() as asked, ThreadPoolExecutor(len(duties)) as threads:
@@ -125,6 +131,24 @@ def _send_digests(settings: Settings, policy: Policy, stop: Event) -> None:
         grace = GRACE if settings.prefect_api_url is not None else timedelta()
 
     every(stop, _LOOK_FOR_DIGESTS, send, "digests")
+
+
+def keep_house_daily(settings: Settings, policy: Policy, stop: Event) -> None:
+    """Erase what is past its time, once a day; sooner again where it could not be done."""
+    store = EvidenceStore(settings.home / "evidence")
+    due: datetime | None = None
+
+    def keep() -> None:
+        nonlocal due
+        if due is not None and _CLOCK.now() < due:
+            return
+        url = settings.address("database_url")
+        with pool_of(settings) as pool, bootstrap.connected(url) as connection:
+            now = present_moment(connection, _CLOCK.now())
+            keep_house(connection, pool, store, policy=policy, now=now, stop=stop.is_set)
+        due = _CLOCK.now() + KEEP_HOUSE_EVERY
+
+    every(stop, _LOOK_FOR_OLD, keep, "retention")
 
 
 def _keep_topics(settings: Settings, anew: bool, stop: Event) -> None:
