@@ -78,6 +78,8 @@ def _emergency(*categories: str, workdays: int = 1, days: int = 2) -> Requiremen
 
 #: Small matters of grid and village: registered by the engine, done by members.
 _SMALL = ("05-02", "06-02", "08-03", "08-07", "11-03")
+#: Small matters that are still open when somebody else tells of them hours later.
+_SLOW = ("06-01", "08-03", "11-01", "09-06")
 #: Matters of the township with a helping department: registered and dispatched by people.
 _TOWNSHIP = ("05-03", "08-05")
 #: Matters of a department with the township as helper.
@@ -107,7 +109,7 @@ REQUIREMENTS: Mapping[Story, Requirements] = {
     Story.LATE: _sent("08-07", "11-05", workdays=4),
     Story.OFFLINE: Requirements(categories=("08-07", "05-02"), sources=_GRID, workdays=4),
     Story.TWICE: Requirements(
-        categories=("06-01", "05-02"),
+        categories=_SLOW,
         sources=_PUBLIC,
         reporter=True,
         twin=True,
@@ -115,7 +117,7 @@ REQUIREMENTS: Mapping[Story, Requirements] = {
         workdays=2,
     ),
     Story.LOOKALIKE: Requirements(
-        categories=("06-01", "05-02"), sources=_GRID, twin=True, office_hours=True, workdays=4
+        categories=_SLOW, sources=_GRID, twin=True, office_hours=True, workdays=4
     ),
     Story.UNTRUE: _sent("05-02", "06-02", "05-03", "10-04"),
     Story.DOUBTED: Requirements(

@@ -23,7 +23,7 @@ from models.policy.actions import Action
 from models.policy.categories import Urgency
 from models.policy.people import Role
 from models.policy.schema import Policy
-from models.values import Mark, Step
+from models.values import Step
 from partygrid.sample.draw import Draw
 from partygrid.simulation.stories import Story
 
@@ -87,11 +87,6 @@ class Scene:
     def pressing(self) -> bool:
         """Does it wait for no office hours?"""
         return bool(self.case.emergency_level) or self.case.urgency in _PRESSING
-
-    @property
-    def restricted(self) -> bool:
-        """Does the case travel on the restricted twins?"""
-        return self.case.mark is not Mark.NONE
 
     def running(self, kind: ClockKind) -> Clock | None:
         """Return a running clock of this kind, whatever its part."""
