@@ -5,6 +5,7 @@ batch is one statement whatever its size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, get_args, get_type_hints
@@ -194,7 +195,33 @@ def _execute(cursor: psycopg.Cursor[Any], statement: bytes, arrays: list[list[An
 
     Rewriting placeholders of sixty arrays took a fifth of a small batch's time.
     """
-    psycopg.RawCursor(cursor.connection).execute(statement, arrays)
+    psycopg.RawCursor(cursor.connection).execute(statement, [array_text(one) for one in arrays])
+
+
+def array_text(values: Iterable[Any]) -> str:
+    """Write an array as PostgreSQL reads it; the statement says of which type its elements are.
+
+    psycopg asks for each element how it is written: that took a fifth of a small batch's time.
+    """
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        if "\\" in value or '"' in value:
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{value}"'
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, datetime):
+        return f'"{value.isoformat()}"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    raise TypeError(f"no column holds a {type(value).__name__}")
 
 
 def _enum_in(hint: Any) -> type[StrEnum] | None:
