@@ -246,7 +246,7 @@ def send_again(connection: psycopg.Connection[Any], shard: int) -> int:
         " AND o.published_at IS NOT NULL AND NOT EXISTS (SELECT FROM journal j"
         " WHERE j.source = o.source AND j.event_id = o.event_id)"
         " AND NOT EXISTS (SELECT FROM dead_letters d"
-        " WHERE d.source = o.source AND d.event_id = o.event_id)",
+        " WHERE d.proved AND d.source = o.source AND d.event_id = o.event_id)",
         (shard, list(INBOUND_TOPICS)),
     )
     return cursor.rowcount

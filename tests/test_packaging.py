@@ -236,5 +236,7 @@ def test_prefect_is_set_alike_embedded_and_in_containers() -> None:
 @pytest.mark.parametrize("name", sorted(n for n, s in OURS.items() if "entrypoint" not in s))
 def test_every_container_runs_an_existing_command(name: str, installed: Path) -> None:
     (command,) = OURS[name]["command"]
-    done = run_installed(installed, "from partygrid.cli.main import main; main()", command, "--help")
+    done = run_installed(
+        installed, "from partygrid.cli.main import main; main()", command, "--help"
+    )
     assert done.returncode == 0, done.stderr

@@ -39,11 +39,9 @@ from tests.unit.consulting import (
     WATCHER,
     Talk,
     council,
-    four_two,
     office,
-    published,
-    take,
 )
+from tests.unit.four_steps import four_two, published, take
 
 OBJECTED = PublicityObjected(objection="token")
 
