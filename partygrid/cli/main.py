@@ -15,6 +15,7 @@ from partygrid.errors import Invalid, PartygridError, Refused, Unavailable
 #: what they need inside their commands, so that the help is there at once.
 MODULES = (
     "up",
+    "demo",
     "setup",
     "directory",
     "import_log",
@@ -29,6 +30,7 @@ MODULES = (
     "audit",
     "erase",
     "rebuild",
+    "simulate",
     "processes",
 )
 

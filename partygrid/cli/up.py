@@ -56,19 +56,20 @@ class Progress:
                 typer.echo(f"  {status.state:<9} {status.name}{log}")
         if not self._ready and all(status.state == "ready" for status in statuses):
             self._ready = True
-            typer.echo(self._addresses())
+            typer.echo(addresses(self._settings))
 
-    def _addresses(self) -> str:
-        settings = self._settings
-        door = f"http://{settings.http_host}:{settings.http_port}"
-        lines = [f"ready\n\n  console and API   {settings.public_url or door}"]
-        if settings.prefect_api_url is not None:
-            lines.append(f"  Prefect           {settings.prefect_api_url.removesuffix('/api')}")
-            if settings.prefect_api_auth is not None:
-                # Only where its password lies: a terminal's scrollback is no place for it.
-                lines.append(
-                    f"                    sign in as {settings.home / 'prefect' / 'auth'} says"
-                )
-        lines.append("\n  Look:  partygrid status --live     Check:  partygrid doctor")
-        lines.append("  Stop:  Ctrl-C")
-        return "\n".join(lines)
+
+def addresses(settings: "Settings") -> str:
+    """Return where everything is, and what to do next."""
+    door = f"http://{settings.http_host}:{settings.http_port}"
+    lines = [f"ready\n\n  console and API   {settings.public_url or door}"]
+    if settings.prefect_api_url is not None:
+        lines.append(f"  Prefect           {settings.prefect_api_url.removesuffix('/api')}")
+        if settings.prefect_api_auth is not None:
+            # Only where its password lies: a terminal's scrollback is no place for it.
+            lines.append(
+                f"                    sign in as {settings.home / 'prefect' / 'auth'} says"
+            )
+    lines.append("\n  Look:  partygrid status --live     Check:  partygrid doctor")
+    lines.append("  Stop:  Ctrl-C")
+    return "\n".join(lines)

@@ -1,5 +1,6 @@
 """A whole played week, from an empty database to its last instant."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,11 +16,12 @@ from events.outgoing_event import Outgoing
 from events.topics import inbound_topic
 from flows.conductor import Conductor, Outbound
 from flows.digest_issues import send_due
-from flows.sealing import Sealer
+from flows.sealing import Sealer, last_seal
 from models.seals import Seal
 from models.setting import Shelf
 from partygrid import bootstrap
 from partygrid.adapters import client_of
+from partygrid.clock import WallClock
 from partygrid.keyring import Keyring
 from partygrid.processes.office import seal_file
 from partygrid.sample.county import Sample, sample_county
@@ -96,8 +98,14 @@ class Direction:
         """What the engine's process must be told before it starts."""
         return self.mischief.faults
 
-    def play(self, stage: Stage, watch: Callable[[Moment], None]) -> "Played":
-        """Play it on a stage whose engine runs. Raises `Stalled`, `Unavailable`."""
+    def play(
+        self, stage: Stage, watch: Callable[[Moment], None], *, seal_every: timedelta | None = None
+    ) -> "Acted":
+        """Play it on a stage whose engine runs. Raises `Stalled`, `Unavailable`.
+
+        With `seal_every` the audit is sealed meanwhile, so often by the wall clock; then digests
+        carry the seals' feet, and no two runs have the same ones.
+        """
         settings, script = stage.settings, self.script
         url = settings.address("database_url")
         draw = Draw(script.seed)
@@ -113,6 +121,12 @@ class Direction:
         with bootstrap.connected(url) as connection:
             self._found(conductor, settings)
             digests = _Digests(connection, self.shelf, settings.partitions, script.start)
+            seals = Seals(settings, connection, every=seal_every)
+
+            def after(instant: datetime) -> None:
+                seals.look()
+                digests.look(instant)
+
             week = Week(
                 seed=script.seed,
                 shelf=self.shelf,
@@ -124,11 +138,15 @@ class Direction:
                 trouble=self.mischief,
                 start=script.start,
                 end=script.end,
-                cues=Cues(before=kills.before, after=digests.look, watch=watch),
+                cues=Cues(
+                    before=kills.before,
+                    after=after,
+                    watch=watch,
+                ),
             )
             self._fill(week)
             week.play()
-        return Played(conductor=conductor, signed_out=dict(post.signed_out), acts=week.acts)
+        return Acted(conductor=conductor, signed_out=dict(post.signed_out), acts=week.acts)
 
     def _found(self, conductor: Conductor, settings: Settings) -> None:
         """Bring the county into the empty directory, a day before anything is reported."""
@@ -150,7 +168,7 @@ class Direction:
             week.agenda.put(at, entry, order=order)
 
 
-class Played(Struct, frozen=True, kw_only=True):
+class Acted(Struct, frozen=True, kw_only=True):
     """What is left when the week is over."""
 
     conductor: Conductor
@@ -194,8 +212,27 @@ def _founding(made: Outgoing, own_key: bytes, instant: datetime) -> Outbound:
     )
 
 
-def seal(settings: Settings, connection: Connection, now: datetime) -> Seal | None:
-    """Seal what the audit holds so far; returns the seal, None where nothing was new."""
-    own_key = bootstrap.installation_key(bootstrap.secrets_folder(settings), "own.key")
-    sealer = Sealer(Keyring(settings).seal(), seal_file(settings), own_key=own_key)
-    return sealer.seal(connection, now)
+class Seals:
+    """Seals the audit of a stage."""
+
+    def __init__(
+        self, settings: Settings, connection: Connection, *, every: timedelta | None = None
+    ) -> None:
+        """Seal as often as `look` finds it is time again; without `every` only when asked."""
+        own_key = bootstrap.installation_key(bootstrap.secrets_folder(settings), "own.key")
+        self._sealer = Sealer(Keyring(settings).seal(), seal_file(settings), own_key=own_key)
+        self._connection, self._every = connection, every
+        self._sealed = time.monotonic()
+
+    def look(self) -> None:
+        """Seal where it is time."""
+        passed = time.monotonic() - self._sealed
+        if self._every is not None and passed >= self._every.total_seconds():
+            self.now()
+
+    def now(self) -> Seal | None:
+        """Seal what is new and return the last seal there is."""
+        self._sealed = time.monotonic()
+        self._sealer.seal(self._connection, WallClock().now())
+        with self._connection.transaction():
+            return last_seal(self._connection)

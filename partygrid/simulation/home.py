@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.keys import write_secret
 from partygrid.bootstrap import secrets_folder
+from partygrid.embedded.ports import free_port
 from partygrid.errors import Refused
 from partygrid.settings import Settings
 
@@ -31,6 +32,7 @@ def simulated(settings: Settings, home: Path) -> Settings:
         secrets_dir=None,
         smtp_host=None,
         sms_gateway_url=None,
+        http_port=free_port(settings.http_port),
         partitions=settings.partitions if "partitions" in given else PARTITIONS,
     )
 
