@@ -71,7 +71,7 @@ def rebuild(
 
     Returns how many entries there were. Shards take turns at each change of the directory, so
     that every entry is decided with the directory it was decided with. The source is only read,
-    and no transaction on it is ended: the caller may hold one snapshot for rebuilding and comparing.
+    and no transaction on it is ended: the caller may hold one snapshot for the whole comparison.
     """
     directories = Directories()
     with target.transaction(), target.cursor() as cursor:

@@ -88,30 +88,30 @@ def _orgs(departments: tuple[str, ...]) -> list[Org]:
                 id=code, kind=kind, name=f"{kind}{code}", parent=parent, code=code, valid_from=SINCE
             )
         )
-    for grid in GRIDS:
-        orgs.append(
-            Org(
-                id=branch_of(grid),
-                kind=OrgKind.GRID_BRANCH,
-                name=f"支部{grid}",
-                parent=grid,
-                code=grid,
-                serves=grid,
-                valid_from=SINCE,
-            )
+    orgs += [
+        Org(
+            id=branch_of(grid),
+            kind=OrgKind.GRID_BRANCH,
+            name=f"支部{grid}",
+            parent=grid,
+            code=grid,
+            serves=grid,
+            valid_from=SINCE,
         )
-    for name in departments:
-        orgs.append(
-            Org(
-                id=f"d-{name}",
-                kind=OrgKind.DEPARTMENT,
-                name=f"部门{name}",
-                parent=COUNTY,
-                code=COUNTY,
-                department=name,
-                valid_from=SINCE,
-            )
+        for grid in GRIDS
+    ]
+    orgs += [
+        Org(
+            id=f"d-{name}",
+            kind=OrgKind.DEPARTMENT,
+            name=f"部门{name}",
+            parent=COUNTY,
+            code=COUNTY,
+            department=name,
+            valid_from=SINCE,
         )
+        for name in departments
+    ]
     return orgs
 
 

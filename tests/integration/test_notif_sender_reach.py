@@ -1,4 +1,4 @@
-"""Whom the sender reaches: villagers through the vault, addresses that change, channels that break."""
+"""Whom the sender reaches: villagers through the vault, addresses that change, broken channels."""
 
 from datetime import timedelta
 from random import Random
