@@ -65,9 +65,9 @@ RULES = (
         "SELECT count(*) FROM records WHERE fate = 'dead-lettered'",
         "SELECT 'record ' || r.topic || '/' || r.partition || '/' || r.\"offset\" FROM records r"
         " WHERE r.fate = 'dead-lettered' AND NOT EXISTS (SELECT FROM dead_letters d"
-        "  WHERE (d.topic_id = r.topic_id AND d.partition = r.partition"
-        '   AND d."offset" = r."offset") OR (d."offset" < 0 AND d.source = r.source'
-        "   AND d.event_id = r.event_id))",
+        "  WHERE d.topic_id = r.topic_id AND d.partition = r.partition"
+        '   AND d."offset" = r."offset") AND NOT EXISTS (SELECT FROM dead_letters d'
+        '  WHERE d."offset" < 0 AND d.source = r.source AND d.event_id = r.event_id)',
         "nobody could replay it",
     ),
     _Rule(
