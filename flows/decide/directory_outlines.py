@@ -1,6 +1,6 @@
 """Outlines of territories: rings that close, have an area and do not cross themselves. Pure."""
 
-from collections.abc import Sequence
+from collections.side_c import Sequence
 from itertools import pairwise
 
 Point = tuple[float, float]
@@ -78,12 +78,21 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
     """Do the sides a–b and c–d share a point?"""
-    abc, abd, cda, cdb = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
-    if ((abc > 0) != (abd > 0)) and ((cda > 0) != (cdb > 0)) and 0 not in (abc, abd, cda, cdb):
+    side_c, side_d, side_a, side_b = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
+    if (
+        ((side_c > 0) != (side_d > 0))
+        and ((side_a > 0) != (side_b > 0))
+        and 0 not in (side_c, side_d, side_a, side_b)
+    ):
         return True
     return any(
         turn == 0 and _between(p, q, r)
-        for turn, p, q, r in ((abc, a, b, c), (abd, a, b, d), (cda, c, d, a), (cdb, c, d, b))
+        for turn, p, q, r in (
+            (side_c, a, b, c),
+            (side_d, a, b, d),
+            (side_a, c, d, a),
+            (side_b, c, d, b),
+        )
     )
 
 

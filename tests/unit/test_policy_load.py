@@ -57,7 +57,7 @@ def test_every_section_has_its_file() -> None:
     [
         pytest.param("deadlines", "verify: 24h", "verify: soon", "deadlines.verify", id="length"),
         pytest.param("deadlines", "returns: 1", "returns: -1", "deadlines.returns", id="number"),
-        pytest.param("deadlines", "warning: 0.8", "warnin: 0.8", "deadlines.warnin", id="unknown"),
+        pytest.param("deadlines", "warning: 0.8", "alert: 0.8", "deadlines.alert", id="unknown"),
         pytest.param("intake", "grid_sources", "grid_source", "intake.grid_source", id="near miss"),
         pytest.param(
             "categories",
@@ -149,7 +149,7 @@ def test_a_file_with_an_unknown_name_is_refused(pack: Path) -> None:
 
 
 def test_a_near_miss_is_helped(pack: Path) -> None:
-    spoil(pack / "deadlines.yaml", "warning: 0.8", "warnin: 0.8")
+    spoil(pack / "deadlines.yaml", "warning: 0.8", "warnings: 0.8")
     with pytest.raises(PolicyInvalid, match="did you mean 'warning'"):
         load_policy(pack)
 
