@@ -16,6 +16,7 @@ from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.context import TagsContext
 from prefect.states import Completed, Failed
 
 from flows.batch import Line, Result
@@ -140,7 +141,9 @@ class Shift:
     async def _one(self, job: Job, done: "asyncio.Future[None]") -> None:
         try:
             run: Callable[..., Any] = micro_batch.with_options(task_run_name=job.name)
-            await run(job, return_state=True)
+            # For each tag of a task run Prefect asks its server for a slot.
+            with TagsContext(current_tags=set()):
+                await run(job, return_state=True)
         finally:
             if not done.done():
                 done.set_result(None)

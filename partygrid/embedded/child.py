@@ -69,7 +69,7 @@ class Process:
                 group=child.user,
                 extra_groups=[] if child.user else None,
                 umask=0o077,
-                preexec_fn=_dies_with_us(child.stop_signal),
+                preexec_fn=dies_with_us(child.stop_signal),
             )
         return cls(child, popen)
 
@@ -128,7 +128,7 @@ def running(child: Child) -> Iterator[Process]:
         process.stop()
 
 
-def _dies_with_us(stop_signal: signal.Signals) -> Callable[[], None] | None:
+def dies_with_us(stop_signal: signal.Signals) -> Callable[[], None] | None:
     """Make the hook that asks the kernel to end the child when its parent dies (Linux only)."""
     if sys.platform != "linux":
         return None

@@ -30,7 +30,7 @@ class Counted(StrEnum):
     DEAD_LETTERS = "dead-letter reasons"
     #: whistles, by kind
     WHISTLES = "whistles"
-    #: village tasks, by where they stand
+    #: village tasks that were ever in it, by state
     TASKS = "village tasks"
 
 

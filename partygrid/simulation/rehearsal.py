@@ -109,7 +109,6 @@ def _summary(stage: Stage, direction: Direction, acted: Acted, took: timedelta) 
             reports=len(direction.plan.reports),
             acts=acted.acts,
             full=direction.plan.full,
-            engine_starts=stage.engine_starts,
             engine_kills=stage.kills,
         )
         return summarise(connection, policy, played, reconciled=reconciled, seal=seal)

@@ -1,16 +1,16 @@
 """The servers of a simulation and its one engine, kept running by the process that conducts."""
 
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from partygrid.embedded.child import Child
 from partygrid.embedded.installation import Installation, sole_owner
@@ -51,6 +51,7 @@ class Stage:
         self._exit, self._looked = ExitStack(), 0.0
         #: how often the engine was killed on purpose
         self.kills = 0
+        self._killed: psutil.Process | None = None
 
     # --- servers -------------------------------------------------------------------------------
 
@@ -95,18 +96,16 @@ class Stage:
         self._wait(self._ours, {ENGINE}, _OURS_WITHIN)
 
     def kill_engine(self) -> bool:
-        """End the engine's process with SIGKILL, if it runs; it is started again by `keep`."""
-        (status,) = self._ours.statuses()
-        if status.pid is None:
+        """End the engine's process with SIGKILL, if it runs; its launcher starts it again."""
+        (launcher,) = self._ours.statuses()
+        engine = _engine_of(self.settings, launcher.pid)
+        if engine is None or engine == self._killed:
             return False
-        os.kill(status.pid, signal.SIGKILL)
-        self.kills += 1
-        return True
-
-    @property
-    def engine_starts(self) -> int:
-        """How often the engine was started."""
-        return sum(status.starts for status in self._ours.statuses() if status.name == ENGINE)
+        with suppress(psutil.NoSuchProcess):
+            engine.kill()
+            self.kills, self._killed = self.kills + 1, engine
+            return True
+        return False
 
     def go_live(self) -> None:
         """Stop the time-lapse's engine and start what `partygrid up` would, by the wall clock."""
@@ -129,7 +128,7 @@ class Stage:
             folder=settings.home,
             log=settings.home / "logs" / f"{ENGINE}.log",
             env=environment_for(settings),
-            ready=partial(_has_beaten, settings),
+            ready=partial(_works, settings),
             stop_limit=timedelta(seconds=30),
         )
 
@@ -150,6 +149,14 @@ class Stage:
         self._on_change(statuses)
 
 
-def _has_beaten(settings: Settings, pid: int) -> bool:
+def _engine_of(settings: Settings, launcher: int | None) -> psutil.Process | None:
+    """Return the engine that this launcher started, once it has given a sign of life."""
     beat = last_beat(settings.home, ENGINE)
-    return beat is not None and beat.pid == pid
+    with suppress(psutil.Error):
+        if beat is not None and (engine := psutil.Process(beat.pid)).ppid() == launcher:
+            return engine
+    return None
+
+
+def _works(settings: Settings, launcher: int) -> bool:
+    return _engine_of(settings, launcher) is not None

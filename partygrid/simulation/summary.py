@@ -21,14 +21,15 @@ _QUERIES: Mapping[Counted, LiteralString] = {
     Counted.EVENT_TYPES: "SELECT event_type, count(*) FROM journal WHERE kind <> 'firing'"
     " GROUP BY 1",
     Counted.STATES: "SELECT act::jsonb->>'after', count(DISTINCT case_id) FROM audit"
-    " WHERE case_id <> '' AND act::jsonb->>'after' <> '' GROUP BY 1",
+    " WHERE case_id IN (SELECT id::text FROM cases) GROUP BY 1",
     Counted.RUNGS: "SELECT rung->>'name', count(*) FROM cases,"
     " jsonb_array_elements(rungs) AS rung WHERE coalesce(rung->>'skipped', '') = '' GROUP BY 1",
     Counted.NOTICES: "SELECT kind, count(*) FROM notices GROUP BY 1",
     Counted.FATES: "SELECT fate, count(*) FROM records GROUP BY 1",
     Counted.DEAD_LETTERS: "SELECT reason, count(*) FROM dead_letters GROUP BY 1",
     Counted.WHISTLES: "SELECT kind, count(*) FROM whistles GROUP BY 1",
-    Counted.TASKS: "SELECT state, count(*) FROM village_tasks GROUP BY 1",
+    Counted.TASKS: "SELECT act::jsonb->>'after', count(DISTINCT case_id) FROM audit"
+    " WHERE case_id IN (SELECT id::text FROM village_tasks) GROUP BY 1",
 }
 _FOUR_TWO = """
 SELECT stage || ': ' || coalesce(nullif(outcome, ''), 'goes on'), count(*) FROM consultations
@@ -44,6 +45,8 @@ FROM cases c WHERE c.version > 0 GROUP BY 1, 2
 """
 _REOPENED = "SELECT count(*) FROM cases WHERE reopened > 0"
 _TIMERS = "SELECT count(*) FROM journal WHERE kind = 'firing'"
+#: Each start of the one engine takes every shard over.
+_STARTS = "SELECT max(epoch) FROM shards"
 _REFUSED = "SELECT reason, count(*) FROM records WHERE fate = 'refused' GROUP BY 1"
 
 
@@ -106,7 +109,6 @@ class Played(Struct, frozen=True, kw_only=True):
     reports: int
     acts: int
     full: bool
-    engine_starts: int
     engine_kills: int
 
 
@@ -129,7 +131,7 @@ def summarise(
         reports=played.reports,
         acts=played.acts,
         full=played.full,
-        engine_starts=played.engine_starts,
+        engine_starts=_one(connection, _STARTS),
         engine_kills=played.engine_kills,
         timers=_one(connection, _TIMERS),
         counts={str(what): found for what, found in counts.items()},
@@ -146,7 +148,7 @@ def summarise(
 def _pairs(connection: Connection, query: LiteralString) -> dict[str, int]:
     with connection.transaction():
         rows = connection.execute(query).fetchall()
-    return dict(sorted(rows))
+    return dict(sorted((name, count) for name, count in rows if name))
 
 
 def _one(connection: Connection, query: LiteralString) -> int:
