@@ -1,6 +1,6 @@
 """Outlines of territories: rings that close, have an area and do not cross themselves. Pure."""
 
-from collections.side_c import Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 Point = tuple[float, float]
