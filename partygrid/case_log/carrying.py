@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 
+from events.contract.directory import RoleSet
+from events.contract.envelope import Payload
 from events.outgoing_event import Outgoing
 from models.directory import Directory
 from models.policy.schema import Policy
@@ -54,14 +56,28 @@ def directory_lines(
 
     They are decided on a copy as the engine will. Raises `LogDoesNotFit`, `LogEmpty`.
     """
-    source, lines = log.directory_source, log.directory_events(at=at)
+    source, lines = log.directory_source, [line.data for line in log.directory_events(at=at)]
+    wanted = [data for data in lines if not _is_covered(directory, data)]
     run = DryRun(policy=policy, directory=directory, at=at, acting=None, source=source)
-    events, known = run.through([Entry(data=line.data) for line in lines])
+    events, known = run.through([Entry(data=data) for data in wanted])
     faults = [fault for fault in run.faults if fault.gravity is Gravity.ERROR]
     if faults:
         told = "; ".join(dict.fromkeys(f"{fault.zh} / {fault.en}" for fault in faults))
         raise LogDoesNotFit(f"{LogDoesNotFit.__doc__} {told}")
-    return events, known
+    return events, known + len(lines) - len(wanted)
+
+
+def _is_covered(directory: Directory, data: Payload) -> bool:
+    """Is it a role whose time lies within one that is known? A shorter log takes no role away."""
+    if not isinstance(data, RoleSet):
+        return False
+    return any(
+        (held.role, held.org) == (data.role, data.org)
+        and held.valid_from <= data.valid_from
+        and data.valid_to is not None
+        and (held.valid_to is None or data.valid_to <= held.valid_to)
+        for held in directory.role_spells(data.person)
+    )
 
 
 def carry(
@@ -83,9 +99,19 @@ def carry(
     missing, known = directory_lines(log, sender.directory(), policy=policy, at=at)
     lines = _send_lines(sender, missing, progress)
     introduce()
-    rows = sender.send(log.history_events(), on_answer=progress("rows", log.survey.imported))
+    events = log.history_events(ended=_ended(connection, log.mapping.source))
+    rows = sender.send(events, on_answer=progress("rows", log.survey.imported))
     compared = compare_log(connection, log.mapping.source, log.history_events())
     return Carried(lines_known=known, lines=lines, rows=rows, compared=compared)
+
+
+def _ended(connection: Connection, source: str) -> frozenset[str]:
+    """Return the ids of rows that were imported as the last of their cases."""
+    rows = connection.execute(
+        "SELECT event_id FROM journal WHERE source = %s AND body::jsonb->'data'->>'last' = 'true'",
+        (source,),
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def _send_lines(sender: Sender, lines: Sequence[Outgoing], progress: Progress) -> Sent:

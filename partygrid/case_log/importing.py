@@ -5,7 +5,7 @@ of the row in the role at the group, recorded by the importer. Nothing is decide
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -152,16 +152,20 @@ class CaseLog:
 
     # --- the rows ------------------------------------------------------------------------------
 
-    def history_events(self) -> Iterator[Outgoing]:
+    def history_events(self, *, ended: Container[str] = ()) -> Iterator[Outgoing]:
         """Yield one event a row, in the log's order; rows at fault are in the survey.
 
-        The same log gives the same ids, so importing it again changes nothing.
+        The same log gives the same events, so importing it again changes nothing. `ended` are ids
+        of rows that ended their case when they were imported: they say so again, though the log
+        may have grown since.
         """
         ends = {case: row for case, (_, row) in self.survey.cases.items()}
         for row in read_rows(self.path, self.mapping):
             step = self._step(row)
             if step is not None:
-                yield self._event(step, last=ends[step.case_ref] == step.row)
+                event_id = derived_id("history", self.mapping.log, step.key)
+                last = ends[step.case_ref] == step.row or event_id in ended
+                yield self._event(event_id, step, last=last)
 
     def _step(self, row: LogRow) -> Step | None:
         if row.number in self.survey.repeated or is_left_out(row, self.mapping):
@@ -169,10 +173,10 @@ class CaseLog:
         step = step_of(row, self.mapping)
         return None if isinstance(step, RowFault) else step
 
-    def _event(self, step: Step, *, last: bool) -> Outgoing:
+    def _event(self, event_id: str, step: Step, *, last: bool) -> Outgoing:
         mapping = self.mapping
         return Outgoing(
-            id=derived_id("history", mapping.log, step.key),
+            id=event_id,
             source=mapping.source,
             data=self._data(step, last=last),
             township=mapping.places.township.code,

@@ -9,9 +9,6 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from models.audit_chain import AuditRecord
-from models.findings import Report
-from models.verify import verify
 from partygrid import bootstrap
 from tests.acceptance.commands import COMMAND, Up, environment, until
 
@@ -115,12 +112,3 @@ def everywhere(connection: Connection, words: str) -> list[str]:
             (f"%{words}%", f"%{words.encode().hex()}%"),
         ).fetchone()
     ]
-
-
-def verified(connection: Connection) -> Report:
-    """Verify the whole audit."""
-    rows = connection.execute(
-        "SELECT shard, seq, case_id, case_seq, algorithm, act, circumstance, prev_hash,"
-        " case_prev_hash, hash FROM audit ORDER BY shard, seq"
-    )
-    return verify([AuditRecord(*row) for row in rows.fetchall()], keys={})
