@@ -36,6 +36,8 @@ class Installation(BaseModel):
     prefect_api_url: str | None = None  # None: it was started without
     prefect_api_auth: str | None = Field(default=None, repr=False)
     http_url: str
+    #: shards it was made with: a demo has fewer than the default
+    partitions: int
     children: tuple[Status, ...] = ()
 
     @classmethod
@@ -49,6 +51,7 @@ class Installation(BaseModel):
             prefect_api_url=settings.prefect_api_url,
             prefect_api_auth=auth.get_secret_value() if auth else None,
             http_url=f"http://{settings.http_host}:{settings.http_port}",
+            partitions=settings.partitions,
             children=children,
         )
 
@@ -69,9 +72,9 @@ class Installation(BaseModel):
 
 
 def located(settings: Settings) -> Settings:
-    """Complete the settings by the addresses of what runs in their home folder.
+    """Complete the settings by the addresses and the shards of what runs in their home folder.
 
-    Addresses that are given stay. Raises `NotRunning` where the database's or the broker's is
+    What is given stays. Raises `NotRunning` where the database's or the broker's is
     missing and nothing runs. Prefect may be missing: the work does not depend on it.
     """
     wanted = ("database_url", "kafka_bootstrap", "prefect_api_url")
@@ -85,6 +88,8 @@ def located(settings: Settings) -> Settings:
         raise NotRunning(f"Nothing runs in {settings.home}. Start it with `partygrid up`.")
     if "prefect_api_url" in missing:
         missing.append("prefect_api_auth")
+    if "partitions" not in settings.model_fields_set:
+        missing.append("partitions")
     return settings.changed(**{name: getattr(running, name) for name in missing})
 
 

@@ -141,7 +141,7 @@ def test_children_die_with_a_parent_that_was_killed(server_folder: Path) -> None
 
 
 def test_a_home_has_one_owner_and_tells_where_things_are(tmp_path: Path) -> None:
-    settings, children = embedded_servers(Settings(home=tmp_path, http_port=0))
+    settings, children = embedded_servers(Settings(home=tmp_path, http_port=0, partitions=3))
     assert [child.name for child in children] == ["postgres", "kafka", "prefect"]
     assert Installation.read(tmp_path) is None
     with sole_owner(tmp_path):
@@ -150,6 +150,8 @@ def test_a_home_has_one_owner_and_tells_where_things_are(tmp_path: Path) -> None
         found = located(Settings(home=tmp_path))
         for name in ("database_url", "kafka_bootstrap", "prefect_api_url", "prefect_api_auth"):
             assert getattr(found, name) == getattr(settings, name)
+        assert found.partitions == 3
+        assert located(Settings(home=tmp_path, partitions=5)).partitions == 5
         with pytest.raises(AlreadyRunning), sole_owner(tmp_path):
             pass
     assert Installation.read(tmp_path) is None
