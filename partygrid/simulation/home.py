@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.keys import write_secret
 from partygrid.bootstrap import secrets_folder
+from partygrid.embedded.installation import sole_owner
 from partygrid.embedded.ports import free_port
 from partygrid.errors import Refused
 from partygrid.settings import Settings
@@ -38,11 +39,15 @@ def simulated(settings: Settings, home: Path) -> Settings:
 
 
 def begin_anew(home: Path) -> None:
-    """Remove what an earlier simulation left in its home. Raises `NotASimulation`."""
+    """Remove what an earlier simulation left in its home.
+
+    Raises `NotASimulation`, and `AlreadyRunning` where it still runs.
+    """
     if home.exists() and any(home.iterdir()):
         if not (home / MARK).is_file():
             raise NotASimulation(f"{home} holds something else than a simulation.")
-        shutil.rmtree(home)
+        with sole_owner(home):
+            shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)
     (home / MARK).touch()
 
