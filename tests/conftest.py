@@ -9,12 +9,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from partygrid.embedded.child import running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
+
+# How long one example takes says nothing where the machine is shared: speed is shown in bench/.
+settings.register_profile("partygrid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("partygrid")
 
 TEMPLATE = "migrated"
 _numbers = count(1)
