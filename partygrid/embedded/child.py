@@ -48,7 +48,7 @@ class Process:
     def __init__(self, child: Child, popen: subprocess.Popen[bytes]) -> None:
         self.child = child
         self.since = time.monotonic()
-        self._popen = popen
+        self._popen, self._asked = popen, False
 
     @classmethod
     def start(cls, child: Child) -> Self:
@@ -106,10 +106,16 @@ class Process:
             child=self.child.name,
         )
 
+    def ask(self) -> None:
+        """Ask it to end, once; wait for nothing."""
+        if not self._asked and self.exit_code() is None:
+            self._asked = True
+            self._popen.send_signal(self.child.stop_signal)
+
     def stop(self) -> None:
         """Ask it to end, wait, and kill its whole group if it does not."""
         if self.exit_code() is None:
-            self._popen.send_signal(self.child.stop_signal)
+            self.ask()
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(self.child.stop_limit.total_seconds())
         with suppress(ProcessLookupError):

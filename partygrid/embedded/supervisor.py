@@ -149,7 +149,11 @@ class Supervisor:
             time.sleep(POLL)
 
     def stop(self) -> None:
-        """Stop every child, those that need others first."""
+        """Stop every child, those that need others first; of those, all at once."""
+        needed = {need for watched in self._watched for need in watched.child.needs}
+        for watched in self._watched:
+            if watched.process is not None and watched.child.name not in needed:
+                watched.process.ask()
         for watched in reversed(self._watched):
             watched.stop()
             self._tell()
