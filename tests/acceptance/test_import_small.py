@@ -1,11 +1,20 @@
 """Logs that grow, have faults, or hold real names: small ones, into an installation that runs."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from events.contract.directory import OrgSet
+from events.outgoing_event import directory_event
+from models.policy.people import OrgKind
 from models.vault import SealedIdentity, Vault
+from partygrid.case_log.importing import CaseLog
+from partygrid.case_log.mapping import read_mapping
 from partygrid.directory_files.identity import identity_ref_of
+from partygrid.sending import sender_of
+from partygrid.settings import Settings
 from tests.acceptance.commands import Up, run
 from tests.acceptance.filling import ask, contents, everywhere, looking
 from tests.unit.case_logs import FILE, Line, line, write_csv, write_xes
@@ -103,6 +112,38 @@ def test_what_does_not_fit_is_told_before_anything_is_sent(
         ended = run(running.home, "import", str(log), "--mapping", str(mapping))
         assert contents(db) == before
     assert (ended.returncode, told in ended.stderr.lower()) == (code, True), ended.stderr
+
+
+def test_events_that_are_not_applied_are_told_with_their_reasons(
+    running: Up, tmp_path: Path
+) -> None:
+    """One the engine refuses, one it puts aside and answers nobody: its sender is this machine."""
+    at = datetime.now(UTC)
+    orphan = OrgSet(
+        org="o-1", kind=OrgKind.VILLAGE, name="甲", parent="nobody", code="1" * 12, valid_from=at
+    )
+    log = CaseLog(
+        write_csv(tmp_path / "log.csv", rows_of(1, steps=1)),
+        read_mapping(Path(mapping_of(tmp_path, 16))),
+    )
+    found = running.installation
+    settings = Settings(
+        home=running.home,
+        database_url=SecretStr(found.database_url),
+        kafka_bootstrap=found.kafka_bootstrap,
+        partitions=2,
+    )
+    with sender_of(settings) as (sender, _):
+        sent = sender.send(
+            [
+                directory_event(orphan, county="990316", source="directory/test", at=at),
+                *log.history_events(),
+            ]
+        )
+    assert {one.fate: one.reason for one in sent.denied} == {
+        "refused": "unknown_parent",
+        "dead-lettered": "unknown_place",
+    }
 
 
 def test_a_dry_run_needs_no_installation(tmp_path: Path) -> None:
