@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +19,12 @@ from partygrid.errors import Invalid
 
 Cursor = psycopg.Cursor[Any]
 
-_PREFIX = "pgt"
+#: What every token's text begins with: by it tools that look for leaked secrets find one.
+PREFIX = "pgt"
+#: Sources of this installation's own events.
+OWN_SOURCES = "partygrid/"
+#: As the contract spells a reference.
+_SOURCE = re.compile(r"[\w:.\-/]{1,64}")
 
 
 class Door(StrEnum):
@@ -109,7 +115,7 @@ def issue_token(
     _check(token)
     secret = secrets.token_urlsafe(32)
     _TOKENS.insert_new(cursor, [_TOKENS.values(token, secret_hash=_hash(secret))])
-    return Issued(token, f"{_PREFIX}_{token.id}_{secret}")
+    return Issued(token, f"{PREFIX}_{token.id}_{secret}")
 
 
 def revoke_token(cursor: Cursor, token_id: str, now: datetime) -> bool:
@@ -131,7 +137,7 @@ def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
     """Return the token whose text this is, if it is in force."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
-    if prefix != _PREFIX or not text.isascii() or not text.isprintable():
+    if prefix != PREFIX or not text.isascii() or not text.isprintable():
         return None
     row = cursor.execute("SELECT secret_hash FROM app_tokens WHERE id = %s", (token_id,)).fetchone()
     # A token that is not known takes as long as one whose secret is wrong.
@@ -143,13 +149,24 @@ def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
 
 
 def _check(token: Token) -> None:
+    if fault := _fault(token):
+        raise BadScope(fault)
+
+
+def _fault(token: Token) -> str:
+    """Return what keeps a token from being issued; empty where nothing does."""
+    if not _SOURCE.fullmatch(token.source):
+        return "The source is the app's name in events, such as app/reporting-page."
+    if token.source.startswith((SYSTEM_PREFIX, OWN_SOURCES)):
+        return f"{token.source} is a source of the installation's own; no app speaks under it."
+    if not token.doors:
+        return "A token opens at least one door."
     scope = (token.event_types, token.territories, token.roles)
-    if not token.source or token.source.startswith(SYSTEM_PREFIX) or not token.doors:
-        raise BadScope
     if Door.EVENTS in token.doors and not all(scope):
-        raise BadScope
+        return "A token for events names event types, territories and roles, one of each at least."
     if token.expires_at <= token.issued_at:
-        raise BadScope("a token ends after it begins")
+        return "A token ends after it begins."
+    return ""
 
 
 def _hash(secret: str) -> bytes:

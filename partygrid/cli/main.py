@@ -26,6 +26,7 @@ MODULES = (
     "parked",
     "dead_letters",
     "produce",
+    "tokens",
     "reconcile",
     "audit",
     "erase",
