@@ -10,37 +10,14 @@ import os
 import re
 import struct
 from contextlib import suppress
-from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 
 from msgspec import Struct
 from PIL import Image, ImageOps
 
+from models.policy.reach import PICTURES, EvidenceKind, EvidenceLimits
 from partygrid.errors import Invalid, Unavailable
-
-
-class EvidenceKind(StrEnum):
-    """Kinds that are taken; the value is the media type."""
-
-    JPEG = "image/jpeg"
-    PNG = "image/png"
-    WEBP = "image/webp"
-    PDF = "application/pdf"
-    TEXT = "text/plain"
-
-
-class EvidenceLimits(Struct, frozen=True, kw_only=True):
-    """What policy allows."""
-
-    #: bytes of a picture as it is sent
-    picture_bytes: int
-    #: bytes of a document or a text
-    document_bytes: int
-    #: width times height of a picture as it is sent
-    picture_pixels: int
-    #: longest side of a picture as it is kept; a larger one is made smaller
-    picture_side: int
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -56,7 +33,7 @@ class EvidenceTooLarge(Invalid):
 
 
 class EvidenceKindUnknown(Invalid):
-    """只接受照片（JPEG、PNG、WEBP）、PDF 和 UTF-8 文本。"""
+    """不接受这种文件。"""
 
 
 class EvidenceUnreadable(Invalid):
@@ -76,11 +53,8 @@ class EvidenceChanged(Invalid):
 
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_PICTURES = {
-    EvidenceKind.JPEG: "JPEG",
-    EvidenceKind.PNG: "PNG",
-    EvidenceKind.WEBP: "WEBP",
-}
+#: What their decoder calls the kinds of pictures.
+_FORMATS = {kind: kind.name for kind in PICTURES}
 #: How pictures are drawn anew; loss that nobody sees in a photo of a road or a drain.
 _DRAWN: dict[EvidenceKind, dict[str, int]] = {
     EvidenceKind.JPEG: {"quality": 88},
@@ -161,8 +135,10 @@ def kind_of(data: bytes) -> EvidenceKind:
 
 
 def cleaned(data: bytes, kind: EvidenceKind, *, limits: EvidenceLimits) -> bytes:
-    """Return what is kept of a file of this kind."""
-    is_picture = kind in _PICTURES
+    """Return what is kept of a file of this kind, if the county takes it."""
+    if kind not in limits.kinds:
+        raise EvidenceKindUnknown
+    is_picture = kind in PICTURES
     if len(data) > (limits.picture_bytes if is_picture else limits.document_bytes):
         raise EvidenceTooLarge
     if is_picture:
@@ -174,7 +150,7 @@ def cleaned(data: bytes, kind: EvidenceKind, *, limits: EvidenceLimits) -> bytes
 
 def _drawn_anew(data: bytes, kind: EvidenceKind, limits: EvidenceLimits) -> bytes:
     try:
-        with Image.open(BytesIO(data), formats=[_PICTURES[kind]]) as sent:
+        with Image.open(BytesIO(data), formats=[_FORMATS[kind]]) as sent:
             if sent.width * sent.height > limits.picture_pixels:
                 raise EvidenceTooLarge
             upright = ImageOps.exif_transpose(sent)
@@ -188,7 +164,7 @@ def _drawn_anew(data: bytes, kind: EvidenceKind, limits: EvidenceLimits) -> byte
     clean = Image.new(seen.mode, seen.size)
     clean.paste(seen)
     kept = BytesIO()
-    clean.save(kept, _PICTURES[kind], **_DRAWN[kind])
+    clean.save(kept, _FORMATS[kind], **_DRAWN[kind])
     return kept.getvalue()
 
 

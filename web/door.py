@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from events.evidence import EvidenceLimits, EvidenceStore
+from events.evidence import EvidenceStore
 from models.policy.schema import Policy
 from models.vault import Vault
 from partygrid.clock import Clock
@@ -23,7 +23,7 @@ from web.event_door import EventDoor, spoken
 from web.evidence_door import EvidenceDoor
 from web.identity_door import IdentityDoor
 from web.noted import Noted, route_of
-from web.openapi import description, posted_types
+from web.openapi import Json, description, posted_types
 from web.problems import Problem
 from web.taking import Intake
 
@@ -40,7 +40,6 @@ class Installation(Struct, frozen=True, kw_only=True):
     partitions: int
     vault: Vault
     evidence: EvidenceStore
-    evidence_limits: EvidenceLimits
     clock: Clock
     #: how long a body may take to come in
     within: timedelta = timedelta(seconds=10)
@@ -62,7 +61,7 @@ def create_app(made_of: Installation) -> FastAPI:
         EvidenceDoor(
             database,
             made_of.evidence,
-            limits=made_of.evidence_limits,
+            limits=policy.limits.evidence,
             clock=clock,
             within=made_of.file_within,
         ).routes()
@@ -70,14 +69,13 @@ def create_app(made_of: Installation) -> FastAPI:
     app.include_router(
         IdentityDoor(database, made_of.vault, clock=clock, within=made_of.within).routes()
     )
-    _tell_of_itself(app, database)
+    _tell_of_itself(app, database, description(version("partygrid"), policy.limits.evidence.kinds))
     _answer_problems(app)
     app.add_middleware(Noted)
     return app
 
 
-def _tell_of_itself(app: FastAPI, database: Database) -> None:
-    release = version("partygrid")
+def _tell_of_itself(app: FastAPI, database: Database, described: Json) -> None:
     pages = Environment(loader=PackageLoader("web"), autoescape=True, trim_blocks=True)
 
     @app.get("/health")
@@ -87,12 +85,12 @@ def _tell_of_itself(app: FastAPI, database: Database) -> None:
 
     @app.get("/openapi.json")
     async def openapi() -> JSONResponse:
-        return JSONResponse(description(release))
+        return JSONResponse(described)
 
     @app.get("/docs")
     async def docs() -> HTMLResponse:
         page = pages.get_template("doors.html")
-        return HTMLResponse(page.render(**description(release), kinds=posted_types()))
+        return HTMLResponse(page.render(**described, kinds=posted_types()))
 
 
 def _ask(database: Database) -> None:

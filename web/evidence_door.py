@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from events.evidence import Evidence, EvidenceLimits, EvidenceMissing, EvidenceStore
+from events.evidence import Evidence, EvidenceKindUnknown, EvidenceMissing, EvidenceStore
+from models.policy.reach import EvidenceLimits
 from models.tokens import Door
 from models.values import DeadLetterReason
 from partygrid.clock import Clock
@@ -78,7 +79,10 @@ class EvidenceDoor:
             raise Problem(DeadLetterReason.MALFORMED, "the form cannot be read") from None
 
     def _keep(self, text: str, data: bytes) -> Evidence:
-        kept = self._store.put(data, limits=self._limits)
+        try:
+            kept = self._store.put(data, limits=self._limits)
+        except EvidenceKindUnknown:
+            raise Problem("evidence_kind", f"taken: {_listed(self._limits)}") from None
         now = self._clock.now()
         with self._database.transaction() as cursor:
             caller = app_at(cursor, text, Door.EVIDENCE, now)
@@ -108,3 +112,7 @@ class EvidenceDoor:
         if row is None:
             raise EvidenceMissing
         return self._store.get(digest)
+
+
+def _listed(limits: EvidenceLimits) -> str:
+    return ", ".join(sorted(limits.kinds))

@@ -9,7 +9,7 @@ import msgspec
 import events.contract.all  # noqa: F401  (the contract is complete only once every module is read)
 from events.codec import ATTRIBUTE_LIMIT, JSON, STRUCTURED
 from events.contract.registry import EVENT_TYPES, EventType, Origin
-from events.evidence import EvidenceKind
+from models.policy.reach import EvidenceKind
 from web.envelopes import BATCH
 from web.identity_door import PersonIdentity
 from web.outcomes import Outcome
@@ -50,8 +50,9 @@ def posted_types() -> list[EventType]:
 
 
 @cache
-def description(version: str) -> Json:
-    """Return the OpenAPI 3.1 document."""
+def description(version: str, evidence: frozenset[EvidenceKind] = frozenset(EvidenceKind)) -> Json:
+    """Return the OpenAPI 3.1 document of doors that take these kinds of evidence."""
+    kinds = sorted(map(str, evidence))
     return {
         "openapi": "3.1.0",
         "info": {
@@ -62,7 +63,7 @@ def description(version: str) -> Json:
         "paths": {
             "/events": {"post": _post_event()},
             "/events/{id}": {"get": _get_event()},
-            "/evidence": {"post": _post_evidence()},
+            "/evidence": {"post": _post_evidence(kinds)},
             "/evidence/{sha256}": {"get": _get_evidence()},
             "/identities": {"post": _post_identity()},
             "/health": {"get": _health()},
@@ -211,7 +212,7 @@ def _get_event() -> Json:
     }
 
 
-def _post_evidence() -> Json:
+def _post_evidence(kinds: list[str]) -> Json:
     file = {"type": "string", "format": "binary"}
     return {
         "summary": "Keep a photo, a document or a text.",
@@ -222,7 +223,7 @@ def _post_evidence() -> Json:
         "requestBody": {
             "required": True,
             "content": {
-                **{str(kind): {"schema": file} for kind in EvidenceKind},
+                **{kind: {"schema": file} for kind in kinds},
                 "multipart/form-data": {"schema": _object(file=file)},
             },
         },

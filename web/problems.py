@@ -112,8 +112,8 @@ KINDS: dict[str, Kind] = {
     ),
     "evidence_kind": Kind(
         _S.UNSUPPORTED_MEDIA_TYPE,
-        "只接受照片(JPEG、PNG、WEBP)、PDF 和 UTF-8 文本。",
-        "Only JPEG, PNG, WEBP, PDF and UTF-8 text are taken.",
+        "这里不接受这种文件。",
+        "This kind of file is not taken here.",
     ),
     "unavailable": Kind(
         _S.SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from events.evidence import EvidenceLimits, EvidenceStore
+from events.evidence import EvidenceStore
 from partygrid import bootstrap
 from partygrid.adapters import pool_of
 from partygrid.clock import Clock, WallClock
@@ -19,13 +19,6 @@ log = logging.getLogger(__name__)
 
 #: Requests in work or waiting at one time; further ones are told to come again.
 _CONCURRENT = 200
-_MEGABYTE = 1024 * 1024
-EVIDENCE_LIMITS = EvidenceLimits(
-    picture_bytes=12 * _MEGABYTE,
-    document_bytes=20 * _MEGABYTE,
-    picture_pixels=60_000_000,
-    picture_side=2560,
-)
 
 
 @contextmanager
@@ -41,7 +34,6 @@ def door_of(settings: Settings, clock: Clock) -> Iterator[FastAPI]:
                 partitions=settings.partitions,
                 vault=Keyring(settings).vault(),
                 evidence=EvidenceStore(settings.home / "evidence"),
-                evidence_limits=EVIDENCE_LIMITS,
                 clock=clock,
             )
         )

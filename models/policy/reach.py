@@ -1,6 +1,7 @@
 """How people are reached, how long things are kept, how large they may be."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -84,6 +85,35 @@ class Retention(Part):
     outbox: Duration | None = None
 
 
+class EvidenceKind(StrEnum):
+    """Kinds of evidence that can be taken at all; the value is the media type."""
+
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    WEBP = "image/webp"
+    PDF = "application/pdf"
+    TEXT = "text/plain"
+
+
+#: Kinds that are drawn anew before they are kept.
+PICTURES = frozenset({EvidenceKind.JPEG, EvidenceKind.PNG, EvidenceKind.WEBP})
+
+
+class EvidenceLimits(Part):
+    """What may be brought as evidence."""
+
+    kinds: frozenset[EvidenceKind] = Field(min_length=1)
+    #: bytes of a picture as it is sent
+    picture_bytes: int = Field(ge=1)
+    #: bytes of a document or a text
+    document_bytes: int = Field(ge=1)
+    #: width times height of a picture as it is sent; of a larger one than this the decoder itself
+    #: believes that it was made to fill the memory
+    picture_pixels: int = Field(ge=1, le=89_478_485)
+    #: longest side of a picture as it is kept; a larger one is made smaller
+    picture_side: int = Field(ge=1)
+
+
 class EventLimits(Part):
     """What a door takes (limits.yaml)."""
 
@@ -101,3 +131,4 @@ class EventLimits(Part):
     parked_per_case: int = Field(ge=1)
     #: share of dead letters in an hour that alarms the operators
     dead_letter_alarm: Share
+    evidence: EvidenceLimits

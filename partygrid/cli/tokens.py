@@ -95,12 +95,12 @@ def _show_once(issued: "Issued", *, as_json: bool) -> None:
         return
     typer.echo(issued.text)
     # Beside the token, so that a script may take standard output as it is.
-    told = (
+    aside = (
         f"\nThe token of {token.source}, in force until {token.expires_at:%Y-%m-%d} (UTC). Only its"
         " hash is kept:\nit cannot be shown again. Give it to the app now, as a secret."
         f"\nTo end it sooner: partygrid token revoke {token.id}"
     )
-    typer.echo(told, err=True)
+    typer.echo(aside, err=True)
 
 
 @app.command("list")

@@ -18,12 +18,13 @@ from sqlmodel import Session
 from events.codec import attributes_of, data_of, encode, type_name
 from events.contract.envelope import Acting, Event, Payload
 from events.contract.reports import ReportFiled, ReportSource
-from events.evidence import EvidenceLimits, EvidenceStore
+from events.evidence import EvidenceStore
 from events.signing import sign_event
 from models.directory import App, Org, Person, RoleHeld, Spell
 from models.directory_store import lock_directory, save_entries
 from models.keys import SigningKey
 from models.policy.load import default_pack_folder, load_policy
+from models.policy.reach import EvidenceKind, EvidenceLimits
 from models.policy.schema import Policy
 from models.table import Table
 from models.tokens import Door, issue_token
@@ -44,9 +45,17 @@ SOURCE, SIGNING_SOURCE = "app/page", "app/branch-1"
 ACTING = Acting(actor="p-1", role="grid_member", org=GRID)
 REPORT = ReportFiled(grid=GRID, source=ReportSource.GRID_MEMBER, title="路灯不亮")
 LIMITS = EvidenceLimits(
-    picture_bytes=200_000, document_bytes=50_000, picture_pixels=500_000, picture_side=400
+    kinds=frozenset(EvidenceKind),
+    picture_bytes=200_000,
+    document_bytes=50_000,
+    picture_pixels=500_000,
+    picture_side=400,
 )
-POLICY = load_policy(default_pack_folder())
+_DEFAULT = load_policy(default_pack_folder())
+#: The default pack, with evidence small enough to bring more than it allows.
+POLICY = _DEFAULT.model_copy(
+    update={"limits": _DEFAULT.limits.model_copy(update={"evidence": LIMITS})}
+)
 DOORS = (Door.EVENTS, Door.EVIDENCE, Door.IDENTITIES)
 
 Json = dict[str, Any]
@@ -188,7 +197,6 @@ def door_rig(
             partitions=partitions,
             vault=Vault(VAULT_KEY),
             evidence=EvidenceStore(folder / "evidence"),
-            evidence_limits=LIMITS,
             clock=clock or at_noon,
             within=timedelta(seconds=0.5),
         )

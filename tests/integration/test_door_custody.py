@@ -5,15 +5,17 @@ import json
 import logging
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from models.policy.reach import EvidenceKind
 from models.tokens import Door
 from models.vault import SealedIdentity, Vault
 from partygrid.embedded.postgres import Postgres
-from tests.integration.door_rig import LIMITS, VAULT_KEY, DoorRig, door_rig, told
+from tests.integration.door_rig import LIMITS, POLICY, VAULT_KEY, DoorRig, door_rig, told
 from tests.unit.test_evidence import PDF, SECRET, exif_with_place, picture, saved
 
 WHO = {"name": "张三", "mobile": "13800000000", "address": "上村7号"}
@@ -94,6 +96,21 @@ def test_what_is_no_evidence(
     )
     answer = rig.ask("POST", "/evidence", **sent)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_the_countys_pack_says_what_is_taken(database_url: str, tmp_path: Path) -> None:
+    fewer = LIMITS.model_copy(update={"kinds": frozenset({EvidenceKind.PDF}), "document_bytes": 60})
+    limits = POLICY.limits.model_copy(update={"evidence": fewer})
+    with door_rig(
+        database_url, tmp_path, policy=POLICY.model_copy(update={"limits": limits})
+    ) as rig:
+        refused = rig.ask("POST", "/evidence", content=PHOTO)
+        assert refused.status_code == 415
+        assert refused.json()["detail"] == "taken: application/pdf"
+        assert rig.ask("POST", "/evidence", content=PDF).status_code == 201
+        assert rig.ask("POST", "/evidence", content=PDF * 2).status_code == 413
+        asked = rig.ask("GET", "/openapi.json").json()["paths"]["/evidence"]["post"]
+        assert set(asked["requestBody"]["content"]) == {"application/pdf", "multipart/form-data"}
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from sqlalchemy import create_engine
 
 from events.contract.envelope import Payload
 from events.contract.reports import ReportFiled, ReportSource, ReportSupplemented
-from events.evidence import EvidenceLimits, EvidenceStore
+from events.evidence import EvidenceStore
 from events.outbox import keep, vouched
 from models.findings import FindingKind
 from models.policy.people import Role
+from models.policy.reach import EvidenceKind, EvidenceLimits
 from models.policy.schema import Policy
 from models.values import case_id_of
 from partygrid import bootstrap
@@ -39,7 +40,11 @@ CASE, OTHER_CASE = case_id_of(SOURCE, "dog"), case_id_of(SOURCE, "lid")
 DAY = timedelta(days=1)
 _numbers = count(1)
 LIMITS = EvidenceLimits(
-    picture_bytes=1000, document_bytes=1000, picture_pixels=1000, picture_side=10
+    kinds=frozenset(EvidenceKind),
+    picture_bytes=1000,
+    document_bytes=1000,
+    picture_pixels=1000,
+    picture_side=10,
 )
 
 

@@ -13,9 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from events.evidence import (
     EvidenceChanged,
-    EvidenceKind,
     EvidenceKindUnknown,
-    EvidenceLimits,
     EvidenceMissing,
     EvidenceNotKept,
     EvidenceStore,
@@ -24,10 +22,15 @@ from events.evidence import (
     cleaned,
     kind_of,
 )
+from models.policy.reach import EvidenceKind, EvidenceLimits
 from partygrid.errors import Invalid
 
 LIMITS = EvidenceLimits(
-    picture_bytes=200_000, document_bytes=2_000, picture_pixels=500_000, picture_side=400
+    kinds=frozenset(EvidenceKind),
+    picture_bytes=200_000,
+    document_bytes=2_000,
+    picture_pixels=500_000,
+    picture_side=400,
 )
 SECRET = b"ZZSECRETPLACEZZ"
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer<<>>\n%%EOF\n"
@@ -161,9 +164,18 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("data", UNKNOWN.values(), ids=UNKNOWN)
 def test_other_kinds_are_refused(data: bytes, tmp_path: Path) -> None:
-    with pytest.raises(EvidenceKindUnknown, match="只接受"):
+    with pytest.raises(EvidenceKindUnknown, match="不接受"):
         EvidenceStore(tmp_path).put(data, limits=LIMITS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [jpeg(), PDF], ids=["picture", "document"])
+def test_a_county_takes_the_kinds_its_pack_names(data: bytes, tmp_path: Path) -> None:
+    texts = LIMITS.model_copy(update={"kinds": frozenset({EvidenceKind.TEXT})})
+    with pytest.raises(EvidenceKindUnknown):
+        EvidenceStore(tmp_path).put(data, limits=texts)
+    assert list(tmp_path.iterdir()) == []
+    assert EvidenceStore(tmp_path).put("说明".encode(), limits=texts).kind is EvidenceKind.TEXT
 
 
 TOO_LARGE = {

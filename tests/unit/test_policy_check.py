@@ -249,6 +249,11 @@ FAULTS = [
         "matching.confirmed_by",
         {"matching": {"confirmed_by": ["party_member"]}},
     ),
+    (
+        "photos_only",
+        "limits.evidence.kinds",
+        {"limits": {"evidence": {"kinds": ["image/jpeg", "image/png"]}}},
+    ),
     ("digest_without_day", "items.weekly", {"digests": {"items": {"weekly": {"weekday": None}}}}),
     ("digest_without_day", "items.monthly", {"digests": {"items": {"monthly": {"day": None}}}}),
 ]

@@ -88,6 +88,23 @@ def test_every_section_has_its_file() -> None:
             id="no such category",
         ),
         pytest.param("organisation", r"'\d{6}'", "'[0-9'", "organisation.codes.county", id="regex"),
+        pytest.param(
+            "limits", "application/pdf", "image/gif", "limits.evidence.kinds", id="media type"
+        ),
+        pytest.param(
+            "limits",
+            "picture_pixels: 60000000",
+            "picture_pixels: 600000000",
+            "limits.evidence.picture_pixels",
+            id="more than the decoder bears",
+        ),
+        pytest.param(
+            "limits",
+            "picture_side: 2560",
+            "picture_side: 0",
+            "limits.evidence.picture_side",
+            id="0",
+        ),
         pytest.param("pack", "region: default", "region: 'x'", "pack.region", id="region"),
     ],
 )

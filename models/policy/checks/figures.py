@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from models.policy.actions import Action
-from models.policy.checks.finding import Findings, error
+from models.policy.checks.finding import Findings, error, warning
 from models.policy.checks.ladders import nominal
+from models.policy.reach import PICTURES
 from models.policy.schema import Policy
 
 _CLOSE = 1e-6
@@ -18,6 +19,7 @@ def check_figures(policy: Policy) -> Findings:
     yield from _whistles(policy)
     yield from _roles(policy)
     yield from _digests(policy)
+    yield from _evidence(policy)
 
 
 def _shares(policy: Policy) -> Findings:
@@ -101,3 +103,10 @@ def _digests(policy: Policy) -> Findings:
         if digest.every in asked and asked[digest.every] is None:
             name = "weekday" if digest.every == "week" else "day"
             yield error("digest_without_day", f"digests.items.{key}", f"say on which {name}")
+
+
+def _evidence(policy: Policy) -> Findings:
+    """A photo is never the only way to show something (domain.md sections 2 and 10)."""
+    if policy.limits.evidence.kinds <= PICTURES:
+        message = "a photo must never be the only way: take documents or texts too"
+        yield warning("photos_only", "limits.evidence.kinds", message)
