@@ -141,7 +141,7 @@ def _read(kind: str, name: str, value: str | int, language: Language, *, brief: 
 
 
 def _case_link(notice: Notice, letterhead: Letterhead) -> str:
-    """Link to the console, where reporters have no account."""
+    """Link to the county's own pages, where reporters have no account."""
     inside = notice.case_id is not None and not isinstance(notice.recipient, Reporter)
     return f"{letterhead.case_url}{notice.case_id}" if inside and letterhead.case_url else ""
 

@@ -115,13 +115,15 @@ class Settings(BaseSettings):
         default=8765, description="Port the HTTP door listens on; 0: any free one."
     )
     public_url: str | None = Field(
-        default=None, description="Address under which people reach the console, for links."
+        default=None,
+        description="Address of the county's own pages for people; notices link to "
+        "`<it>/cases/<id>` and `<it>/e/<code>`. Empty: no links.",
     )
 
     # Secrets of the installation
     secrets_dir: Path | None = Field(
         default=None,
-        description="Folder of the keys (seal, vault, sessions), outside the database; "
+        description="Folder of the keys (seal, vault, own events …), outside the database; "
         "empty: `secrets` in the home folder, made at the first start.",
     )
 

@@ -78,6 +78,10 @@ def create_app(made_of: Installation) -> FastAPI:
 def _tell_of_itself(app: FastAPI, database: Database, described: Json) -> None:
     pages = Environment(loader=PackageLoader("web"), autoescape=True, trim_blocks=True)
 
+    @app.get("/")
+    async def front() -> HTMLResponse:
+        return HTMLResponse(pages.get_template("front.html").render(**described))
+
     @app.get("/health")
     async def health() -> JSONResponse:
         await run_in_threadpool(_ask, database)

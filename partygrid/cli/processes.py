@@ -31,7 +31,7 @@ def engine(
 
 @app.command()
 def http(name: Name = "http") -> None:
-    """Run the door: the console, the villagers' page and the API for apps."""
+    """Run the HTTP doors: apps post events and evidence and read outcomes; described at /docs."""
     from web.serve import serve
 
     serve(_settled(name))

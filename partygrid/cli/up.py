@@ -62,7 +62,10 @@ class Progress:
 def addresses(settings: "Settings") -> str:
     """Return where everything is, and what to do next."""
     door = f"http://{settings.http_host}:{settings.http_port}"
-    lines = [f"ready\n\n  console and API   {settings.public_url or door}"]
+    lines = [
+        f"ready\n\n  HTTP doors        {door}",
+        f"                    described at {door}/docs",
+    ]
     if settings.prefect_api_url is not None:
         lines.append(f"  Prefect           {settings.prefect_api_url.removesuffix('/api')}")
         if settings.prefect_api_auth is not None:

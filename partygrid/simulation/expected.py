@@ -37,7 +37,7 @@ class Counted(StrEnum):
 #: What nothing in a played week brings about → why. Besides those of the people's stories.
 _NOT_SHOWN: Mapping[str, str] = {
     **EXCEPTIONS,
-    NoticeKind.DEAD_LETTER: "operators see dead letters on their topic and in the console",
+    NoticeKind.DEAD_LETTER: "operators see dead letters on their topic and by the command",
     NoticeKind.PARKED_TOO_LONG: "operators see it among the dead letters",
     NoticeKind.EVENT_REFUSED: "apps are told by the outcome of each event",
     Fate.PARKED: "what came too early is applied, or a dead letter, before the week is over",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 import time
@@ -218,6 +219,13 @@ def test_the_doors_are_made_from_settings(database_url: str, tmp_path: Path) -> 
         assert page.headers["content-type"].startswith("text/html")
         assert "grid.report.filed.v1" in page.text
         assert "://" not in page.text
+        front = client.get("/")
+        assert front.headers["content-type"].startswith("text/html")
+        for words in ("110、119、120", "接口说明", "In danger call"):
+            assert words in front.text
+        for link in re.findall(r'href="([^"]+)"', front.text):
+            assert client.get(f"/{link}").status_code == 200
+        assert client.post("/").status_code == 405
         body = json.dumps(told()).encode()
         kind = {"Content-Type": "application/cloudevents+json"}
         assert client.post("/events", content=body, headers=kind).status_code == 401
