@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     InvalidTopicError,
     KafkaError,
@@ -16,6 +16,7 @@ from kafka.errors import (
 )
 
 from events.broker import Broker
+from events.clients import Consumer
 from events.codec import Decoded, decode
 from events.contract.outgoing import EventOutcome
 from events.spool import Sealed
@@ -52,7 +53,7 @@ class AppLink:
         self._client = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 2000, **client}
         self._topic = app_topic(source)
         self._out: KafkaProducer | None = None
-        self._in: KafkaConsumer | None = None
+        self._in: Consumer | None = None
         self._topic_id = ""
 
     def publish(self, events: Sequence[Sealed]) -> list[Exception | None]:
@@ -115,7 +116,7 @@ class AppLink:
         begun = position[1] if position[0] == self._topic_id else 0
         return found, (self._topic_id, records[-1].offset + 1 if records else begun)
 
-    def _reader(self, position: tuple[str, int]) -> KafkaConsumer | None:
+    def _reader(self, position: tuple[str, int]) -> Consumer | None:
         """Return the consumer; None where no outcome was ever told."""
         if self._in is not None:
             return self._in
@@ -128,7 +129,7 @@ class AppLink:
         if topic_id == "None":
             return None
         self._topic_id = topic_id
-        self._in = KafkaConsumer(**self._client, **_IN)
+        self._in = Consumer(**self._client, **_IN)
         partition = TopicPartition(self._topic, 0)
         self._in.assign([partition])
         if position[0] == topic_id:
@@ -169,7 +170,7 @@ def _fault_of(future: Any) -> Exception | None:
     return fault
 
 
-def _close(end: KafkaProducer | KafkaConsumer) -> None:
+def _close(end: KafkaProducer | Consumer) -> None:
     if isinstance(end, KafkaProducer):
         end.close(timeout=0)
     else:

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS, RESTRICTED_PREFIX, Topic
 from partygrid.errors import Unavailable
 from partygrid.settings import Settings
@@ -40,7 +40,7 @@ class Broker:
     def __init__(self, client: Mapping[str, Any], *, partitions: int, replication: int) -> None:
         """Connect at the first question."""
         self._client, self._partitions, self._replication = client, partitions, replication
-        self._admin: KafkaAdminClient | None = None
+        self._admin: Admin | None = None
         # The engine's loop and its relay ask from two threads.
         self._one_at_a_time = threading.Lock()
 
@@ -77,9 +77,9 @@ class Broker:
             self._admin.close()
             self._admin = None
 
-    def _connected(self) -> KafkaAdminClient:
+    def _connected(self) -> Admin:
         if self._admin is None:
-            self._admin = KafkaAdminClient(**self._client)
+            self._admin = Admin(**self._client)
         return self._admin
 
     def _new(self, name: str) -> NewTopic:

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from events.odd_headers import tolerate_odd_headers
 from partygrid.errors import Unavailable
@@ -53,7 +54,7 @@ class ShardConsumer:
         """
         tolerate_odd_headers()
         try:
-            self._consumer = KafkaConsumer(
+            self._consumer = Consumer(
                 **client,
                 group_id=group,
                 # A topic that the client makes by asking has the broker's number of partitions.

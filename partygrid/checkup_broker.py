@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from events.broker import OWN_TOPICS
+from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS
 from partygrid.adapters import client_of
 from partygrid.check import Check, ill, look, well
@@ -20,7 +20,7 @@ def examine_broker(settings: Settings) -> Iterator[Check]:
     """Look whether the broker answers, has the topics, and stamps records with its own time."""
     admin = None
     try:
-        admin = KafkaAdminClient(**client_of(settings))
+        admin = Admin(**client_of(settings))
         known = {str(one["name"]): one for one in admin.describe_topics()}
         yield well("broker", f"answers at {settings.kafka_bootstrap}")
         yield _topics(known, settings.partitions)
@@ -46,7 +46,7 @@ def _topics(known: dict[str, Any], partitions: int) -> Check:
     return well("topics", f"{len(OWN_TOPICS)} there, {partitions} partitions each inbound one")
 
 
-def _timestamps(admin: KafkaAdminClient) -> Check:
+def _timestamps(admin: Admin) -> Check:
     resource = ConfigResource(ConfigResourceType.TOPIC, INBOUND_TOPICS[0], configs=[_TIMESTAMPS])
     try:
         told = str(admin.describe_configs([resource], config_filter="all"))

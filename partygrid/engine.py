@@ -377,5 +377,6 @@ class Engine:
         self._runner.close()
         self._consumer.close()
         self._relay.close()
+        self._broker.close()
         self._connection.close()
         self._notes.close()

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from msgspec import Struct
 
+from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from flows.sealing import SEALED_TO
 from models.values import SETTLED_STATES
@@ -179,7 +180,7 @@ def end_offsets(settings: Settings, shards: list[int]) -> dict[int, dict[str, in
     partitions = [TopicPartition(topic, shard) for topic in INBOUND_TOPICS for shard in shards]
     consumer = None
     try:
-        consumer = KafkaConsumer(**client_of(settings), allow_auto_create_topics=False)
+        consumer = Consumer(**client_of(settings), allow_auto_create_topics=False)
         found = consumer.end_offsets(partitions)
     except (KafkaError, KeyError):  # a topic or a partition of it is missing
         return None

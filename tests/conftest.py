@@ -1,6 +1,7 @@
 """Real servers for the tests: started once a test process, in private folders, gone afterwards."""
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -94,3 +95,20 @@ def fresh_broker(server_folder: Path) -> Iterator[str]:
     """Kafka address of a broker of this test alone, without any topic."""
     with _broker(server_folder / f"kafka-{next(_numbers)}") as address:
         yield address
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_client_closed() -> Iterator[None]:
+    """Hold each module to closing its Kafka clients.
+
+    One left open looks for its broker through all tests to come, and draws from the shared
+    `random` while hypothesis makes its examples.
+    """
+    before = set(threading.enumerate())
+    yield
+    left = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread not in before and thread.name.startswith("kafka-io")
+    ]
+    assert left == []

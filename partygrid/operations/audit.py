@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 import psycopg
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from events.clients import Consumer
 from events.contract.registry import Topic
 from models.audit_chain import AuditRecord, ChainHead
 from models.audit_export import ExportExists, Manifest, export
@@ -174,7 +175,7 @@ def copy_of_topic(client: Mapping[str, Any]) -> OutsideCopy:
     """Return what the topic of seals holds. Raises `Unavailable`."""
     topic = str(Topic.AUDIT_SEALS)
     try:
-        consumer = KafkaConsumer(**client, allow_auto_create_topics=False)
+        consumer = Consumer(**client, allow_auto_create_topics=False)
     except KafkaError as fault:
         raise Unavailable(f"the broker does not answer: {fault}") from fault
     try:
@@ -185,7 +186,7 @@ def copy_of_topic(client: Mapping[str, Any]) -> OutsideCopy:
         consumer.close()
 
 
-def _lines_of(consumer: KafkaConsumer, topic: str) -> Iterator[bytes]:
+def _lines_of(consumer: Consumer, topic: str) -> Iterator[bytes]:
     partition = TopicPartition(topic, 0)
     consumer.assign([partition])
     end = consumer.end_offsets([partition])[partition]

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from events.broker import OWN_TOPICS
+from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS
 from partygrid.adapters import broker_of, client_of
 from partygrid.errors import Unavailable
@@ -32,7 +32,7 @@ class TopicKeeper:
         """`anew` lets it delete topics: never for a broker that keeps events."""
         self._client, self._partitions, self._anew = client_of(settings), settings.partitions, anew
         self._broker = broker_of(settings)
-        self._admin: KafkaAdminClient | None = None
+        self._admin: Admin | None = None
 
     def look(self) -> None:
         """Create what is missing; make anew what has another number of partitions.
@@ -50,7 +50,7 @@ class TopicKeeper:
 
     def _make_anew(self) -> None:
         if self._admin is None:
-            self._admin = KafkaAdminClient(**self._client)
+            self._admin = Admin(**self._client)
         for _ in range(_TRIES):
             wrong = self._wrong(self._admin)
             for name in wrong:
@@ -60,7 +60,7 @@ class TopicKeeper:
             if not wrong:
                 return
 
-    def _wrong(self, admin: KafkaAdminClient) -> list[str]:
+    def _wrong(self, admin: Admin) -> list[str]:
         told: list[Mapping[str, Any]] = admin.describe_topics(list(INBOUND_TOPICS))
         return [
             str(topic["name"]) for topic in told if len(topic["partitions"]) != self._partitions

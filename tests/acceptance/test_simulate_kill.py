@@ -39,7 +39,7 @@ class Simulated(NamedTuple):
 @pytest.fixture(scope="module")
 def pair(server_folder: Path) -> Iterator[tuple[Simulated, Simulated]]:
     """One undisturbed run and one whose engine is killed, both at once; then their databases."""
-    homes = [server_folder / "undisturbed", server_folder / "killed"]
+    homes = [server_folder / "undisturbed-week", server_folder / "killed-week"]
     runs = [
         subprocess.Popen(
             (*COMMAND, *_WEEK, "--home", str(home), "--kill-engine", str(kills)),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from kafka import KafkaAdminClient
 
+from events.clients import Admin
 from models.policy.load import default_pack_folder
 from partygrid import bootstrap
 from partygrid.check import Check, Verdict
@@ -90,7 +90,7 @@ def no_broker(settings: Settings) -> Settings:
 
 
 def no_topics(settings: Settings) -> Settings:
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    admin = Admin(bootstrap_servers=settings.kafka_bootstrap)
     admin.delete_topics(["grid.tasks"])
     admin.close()
     return settings

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from msgspec.structs import replace
 
+from events.clients import Consumer
 from events.contract.envelope import Event, Payload
 from events.contract.registry import INBOUND_TOPICS
 from events.contract.reports import (
@@ -139,7 +140,7 @@ def test_the_topics_read_by_a_stranger_say_the_same(rig: Rig) -> None:
 
 
 def read_topics(rig: Rig) -> Iterator[tuple[str, int, int]]:
-    consumer = KafkaConsumer(**rig.client, allow_auto_create_topics=False)
+    consumer = Consumer(**rig.client, allow_auto_create_topics=False)
     try:
         partitions = [
             TopicPartition(topic, shard) for topic in INBOUND_TOPICS for shard in range(2)
