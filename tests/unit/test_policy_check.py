@@ -113,6 +113,16 @@ FAULTS = [
         "separations",
         apart_without("assignment.ask_extension", "assignment.grant_extension"),
     ),
+    (
+        "asker_without_role",
+        "admission.listed.V-08",
+        {"admission": {"listed": {"V-08": {"asked_by": ["township", "county"]}}}},
+    ),
+    (
+        "asker_without_role",
+        "admission.listed.V-01",
+        {"admission": {"listed": {"V-01": {"asked_by": ["village"]}}}},
+    ),
     # ladders
     ("rung_without_time", "N.rungs.1", rungs("N", with_item(N_RUNGS, 1, after=None))),
     ("rung_without_time", "N.rungs.1", rungs("N", with_item(N_RUNGS, 1, share=0.5))),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from models.policy.actions import Action
 from models.policy.checks.finding import Findings, error, warning
-from models.policy.people import Role
+from models.policy.people import OrgKind, Role
 from models.policy.schema import Policy
 
 #: Halves that two persons must do (domain.md sections 2, 3 and 10).
@@ -35,7 +35,22 @@ def check_people(policy: Policy, held: Mapping[Role, int] | None) -> Findings:
         if held is not None and rule.wanted and held.get(role, 0) < rule.wanted:
             message = f"held by {held.get(role, 0)}, wanted {rule.wanted}; assign the role"
             yield warning("role_not_held", place, message)
+    yield from _askers(policy)
     for first, then, code in _APART:
         if first not in policy.roles.barred_by[then]:
             message = f"nothing keeps who did {first} from {then}; add a separation"
             yield error(code, "roles.separations", message)
+
+
+def _askers(policy: Policy) -> Findings:
+    """Departments and townships ask; the county approves (domain.md section 5)."""
+    rules = policy.roles.roles
+    asking = {kind for role in policy.roles.holders[Action.TASK_REQUEST] for kind in rules[role].at}
+    if OrgKind.TOWNSHIP_ORGAN in asking:
+        asking.add(OrgKind.TOWNSHIP)  # it asks through its organs
+    for item_id, matter in policy.admission.listed.items():
+        for owner in matter.asked_by:
+            if owner.level not in asking:
+                place = f"admission.listed.{item_id}.asked_by"
+                message = f"no role of a {owner.level} may ask; name a department or the township"
+                yield error("asker_without_role", place, message)
