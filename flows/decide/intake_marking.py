@@ -1,9 +1,13 @@
 """标记: a person sets or lifts the bypass or confidential mark. Pure."""
 
+from msgspec.structs import replace
+
+from events.contract.assignment import AssigneeKind
 from events.contract.reports import ReportMarked
 from flows.decide.draft import Draft, Refusal
 from flows.decide.intake_marks import hand_to, put_mark, strongest
 from flows.decide.intake_registering import propose_registration, take_back
+from flows.decide.intake_routing import routing
 from flows.decide.route import handles
 from flows.decide.waiting import answer, waits_for
 from models.clocks import ClockKind
@@ -44,6 +48,8 @@ def keep_within_circle(sheet: Draft, before: Mark, action: Action) -> None:
     bypass = Mark.BYPASS in (before, mark)
     if mark is before:
         return
+    if bypass and state not in _BEFORE | _OUT:
+        _pass_work_on(sheet)
     if state in _BEFORE:
         answer(sheet, ClockKind.VERIFY, ClockKind.PROPOSAL)
         propose_registration(sheet, reason="marked")
@@ -55,6 +61,22 @@ def keep_within_circle(sheet: Draft, before: Mark, action: Action) -> None:
         hand_to(sheet, *_NEXT[state])
     elif bypass:
         hand_to(sheet, Action.ASSIGNMENT_REASSIGN, Role.DUTY_SUPERVISOR)
+
+
+def _pass_work_on(sheet: Draft) -> None:
+    """Let work that rests or is done be its new lead's: sent back, it goes to who may know."""
+    work, route = sheet.case.assignment, routing(sheet)
+    if work is not None and work.org != route.lead:
+        passed = replace(
+            work,
+            org=route.lead,
+            kind=AssigneeKind.UNIT.value,
+            assignee="",
+            second="",
+            helpers=route.helpers,
+            helpers_done=(),
+        )
+        sheet.change(assignment=passed)
 
 
 @handles(ReportMarked)

@@ -1,7 +1,9 @@
 """Who may know: bypass and confidential cases, and what is about a minor."""
 
 import pytest
+from msgspec.structs import replace
 
+from events.contract.assignment import HandlingChecked, ReworkOrdered
 from events.contract.envelope import Acting
 from events.contract.reports import (
     ReportFiled,
@@ -11,6 +13,7 @@ from events.contract.reports import (
 )
 from models.case import Case
 from models.clocks import ClockKind
+from models.handling import AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, Mark
 from notifications.notice import Org, Person, Reporter, RoleAt
@@ -189,3 +192,30 @@ def test_marking_needs_a_reason() -> None:
     desk, case = running()
     said = ReportMarked(mark=Mark.CONFIDENTIAL, reason="")
     assert desk.say(said, t.SUPERVISOR, case.id).reason == "reason_missing"
+
+
+FAILED = HandlingChecked(passed=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "sends_back"),
+    [
+        pytest.param(CaseState.CHECKING, FAILED, id="a failed check"),
+        pytest.param(CaseState.CHECKING, ReworkOrdered(reason="token"), id="ordered anew"),
+        pytest.param(CaseState.VISITING, ReworkOrdered(reason="token"), id="after the check"),
+    ],
+)
+def test_work_that_is_sent_back_after_a_bypass_is_not_told_to_who_did_it(
+    state: CaseState, sends_back: HandlingChecked | ReworkOrdered
+) -> None:
+    case = t.case_at(state, t.RUBBISH)
+    assert case.assignment is not None
+    handled = replace(case.assignment, state=AssignmentState.HANDLED, assignee="p-m1-x")
+    desk = t.desk_with(replace(case, assignment=handled))
+    desk.say(ReportMarked(mark=Mark.BYPASS, reason="token"), t.ACCEPTOR, case.id)
+    desk.say(sends_back, t.DISCIPLINE, case.id)
+    after = desk.cases[case.id]
+    assert after.state is CaseState.HANDLING
+    assert after.owner is not None
+    assert after.owner.org == "d-discipline"
+    assert hearers(desk) <= {"d-discipline", t.DISCIPLINE.actor}
