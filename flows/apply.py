@@ -68,7 +68,7 @@ def apply_batch(
         cursor,
         batch.shard,
         _needs(batch, opened, setting),
-        rounds_in(batch.firings),
+        rounds_in(_to_fire(batch)),
         setting,
         directory,
     )
@@ -146,9 +146,14 @@ def _needs(batch: Batch, opened: Opened, setting: Setting) -> list[Needs]:
     ]
     return needs + [
         needs_of(_firing(due), due.timer.subject_kind, setting, due.timer.clock.due_at)
-        for due in batch.firings
+        for due in _to_fire(batch)
         if due.timer.subject_kind != "parked"
     ]
+
+
+def _to_fire(batch: Batch) -> tuple[DueFiring, ...]:
+    """Return the firings to decide. For one that is put aside nothing is read: that may kill."""
+    return batch.firings if batch.aside is None else ()
 
 
 def _firing(due: DueFiring) -> Firing:
@@ -292,6 +297,10 @@ def _reject(fold: Fold, raw: RawRecord, verdict: Rejected) -> None:
 
 
 def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) -> None:
+    if fold.batch.aside is not None:
+        for due in firings:
+            fold.letters.of_firing(due, fold.batch.aside, "tried alone, in vain")
+        return
     parked_ids = [due.timer.subject for due in firings if due.timer.clock.key == PATIENCE]
     parked: dict[str, ParkedEvent] = (
         ledger_store.load_parked_by_id(cursor, parked_ids) if parked_ids else {}
@@ -299,12 +308,13 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
     for waiting in parked.values():
         if fold.waiting(waiting.id) is None:
             fold.work.parked.setdefault(waiting.case_id, []).append(waiting)
-    for due in firings:
-        if fold.batch.instant is None and fold.scribe.written.rings_before(due.timer.clock.due_at):
-            return  # a timer that was set just now comes first; these are looked up again
-        if fold.batch.aside is not None:
-            fold.letters.of_firing(due, str(fold.batch.aside))
-        elif due.timer.clock.key != PATIENCE:
+    written = fold.scribe.written
+    for number, due in enumerate(firings):
+        if fold.batch.instant is None and written.rings_before(due.timer.clock.due_at):
+            # A timer that was set just now comes first; these are looked up again.
+            written.unfired += [left.name for left in firings[number:]]
+            return
+        if due.timer.clock.key != PATIENCE:
             fold.firing(due)
         else:
             fold.patience(due)
@@ -385,6 +395,7 @@ def _store_rows(cursor: Cursor, written: Written) -> None:
     ledger_store.PARKED.copy(cursor, written.parked)
     ledger_store.DEAD_LETTERS.copy(cursor, written.dead_letters)
     ledger_store.save_timers(cursor, written.stopped_timers, list(written.running_timers.values()))
+    shard_store.forget_firings(cursor, written.unfired)
     ledger_store.append_texts(cursor, written.texts)
     ledger_store.append_notices(cursor, written.notices)
     if written.notices:

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from models.ledger_store import DueTimer
-from models.shard_store import Positions
+from models.shard_store import Positions, TimerName
 from models.values import DeadLetterReason, Step
 
 
@@ -36,6 +36,11 @@ class DueFiring(Struct, frozen=True, kw_only=True):
     stalled: str = ""
     wave: int = 0
 
+    @property
+    def name(self) -> TimerName:
+        """What its timer is known by."""
+        return self.timer.subject, self.timer.clock.key
+
 
 class Batch(Struct, frozen=True, kw_only=True):
     """Records of one topic and partition, or firings: decided in one transaction."""
@@ -51,7 +56,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     #: present instant of a time-lapse
     instant: datetime | None = None
     flow_run: str = ""
-    #: why its one record must not be decided: it killed the process, or could not be stored
+    #: why its one input must not be decided: it killed the process, or could not be stored
     aside: DeadLetterReason | None = None
     #: even putting it aside killed the process: its one record must not be read
     unseen: bool = False

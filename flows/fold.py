@@ -129,7 +129,7 @@ class Fold:
             decision = self._decide(firing, subject, now, kind=timer.subject_kind)
         except Exception as fault:  # a timer that breaks deciding must not hold up all the others
             log.exception("firing %s failed", timer.clock.key)
-            self.letters.of_firing(due, type(fault).__name__)
+            self.letters.of_firing(due, DeadLetterReason.POISON, type(fault).__name__)
             return
         decision = self._rung_off(decision, timer.subject_kind, subject, firing.clock)
         self.scribe.journal_firing(firing, now)

@@ -76,7 +76,7 @@ class Letters:
                 settles=False,
             )
 
-    def of_firing(self, due: DueFiring, detail: str) -> None:
+    def of_firing(self, due: DueFiring, reason: DeadLetterReason, detail: str) -> None:
         """Put aside a firing that cannot be decided; its clock still stands on its subject."""
         clock = due.timer.clock
         firing = Firing(subject=due.timer.subject, township=due.timer.township, clock=clock)
@@ -84,7 +84,7 @@ class Letters:
         tried = self._scribe.batch.recorded_at.isoformat()
         self._keep(
             derived_id("letter", cause_of(firing), tried),
-            reason=str(DeadLetterReason.POISON),
+            reason=str(reason),
             detail=detail,
             source="timer",
             event_id=f"{firing.subject}|{clock.key}",

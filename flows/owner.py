@@ -6,7 +6,6 @@ else is one record's fault: the batch is halved until that record stands alone, 
 """
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -14,18 +13,10 @@ from msgspec.structs import replace
 from psycopg.errors import InterfaceError, OperationalError, UniqueViolation
 
 from flows.apply import Apply, Directories, apply_batch
+from flows.attempts import Attempts, Survived
 from flows.batch import Batch, RawRecord, Result
 from models.setting import Setting
-from models.shard_store import (
-    Position,
-    Positions,
-    ShardState,
-    attempts_left,
-    forget_attempts,
-    note_attempt,
-    read_before,
-    take_shard,
-)
+from models.shard_store import Position, Positions, ShardState, read_before, take_shard
 from models.values import DeadLetterReason
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
@@ -33,8 +24,6 @@ from partygrid.errors import Unavailable
 log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
-#: A batch that was begun: topic id, partition, first offset.
-Begun = tuple[str, int, int]
 
 #: PostgreSQL's class of limits that a single statement or row exceeds: no second try helps.
 _LIMIT_EXCEEDED = "54"
@@ -58,27 +47,23 @@ class Owner:
         setting: Setting,
         directories: Directories,
         clock: Clock,
-        survived: set[Begun] | None = None,
+        survived: Survived | None = None,
         apply: Apply = apply_batch,
     ) -> None:
         """Take the shard over. `notes` commits by itself and counts attempts.
 
         `survived` are batches that this process began and lived through: only servers failed.
         """
-        self.shard, self._connection, self._notes = shard, connection, notes
-        self._setting, self._directories, self._clock = setting, directories, clock
-        self._survived = set() if survived is None else survived
+        self.shard, self._connection = shard, connection
+        self._setting, self._directories = setting, directories
+        self._survived = survived or Survived()
         self._apply = apply
         with connection.transaction(), connection.cursor() as cursor:
             self.state: ShardState = take_shard(cursor, shard, setting.engine, clock.now())
-            for topic_id, partition, first in sorted(self._survived):
-                if partition == shard:
-                    forget_attempts(cursor, topic_id=topic_id, partition=shard, upto=first)
-            left = attempts_left(cursor, shard)
-        self._survived.difference_update([one for one in self._survived if one[1] == shard])
+            self._survived.take_back(cursor, shard)
+        self._survived.forget(shard)
+        self._attempts = Attempts(notes, clock, shard=shard, epoch=self.state.epoch)
         self._firsts: dict[str, int] = {}
-        #: coordinates that were under way when an engine died: (topic id, first, last)
-        self._suspects = [(topic_id, first, last) for topic_id, _, first, last, _ in left]
 
     def next_offset(self, topic: str, topic_id: str) -> int | None:
         """Return where reading goes on; None where nothing of this topic was read yet.
@@ -114,42 +99,10 @@ class Owner:
     def run(self, batch: Batch) -> list[Result]:
         """Decide a batch; smaller ones where a record is under suspicion or breaks it."""
         results = []
-        for part in self._parts(batch):
-            if part.records:
-                part = self._counted(part)
-            results += self._attempt(part)
+        for part in self._attempts.parts(batch):
+            begun = self._attempts.begin(part, self._setting.shelf.current)
+            results += self._attempt(begun)
         return results
-
-    def _parts(self, batch: Batch) -> Sequence[Batch]:
-        """Decide records alone that were under way when an engine died."""
-        if not self._suspects or not batch.records:
-            return (batch,)
-        ids = {batch.records[0].at.topic_id}
-        ranges = [(first, last) for topic_id, first, last in self._suspects if topic_id in ids]
-        if not any(
-            first <= record.at.offset <= last for record in batch.records for first, last in ranges
-        ):
-            return (batch,)
-        return [replace(batch, records=(record,)) for record in batch.records]
-
-    def _counted(self, batch: Batch) -> Batch:
-        """Note that the batch is begun, where no crash can take the note back."""
-        first, last = batch.records[0].at, batch.records[-1].at
-        with self._notes.cursor() as cursor:
-            attempts = note_attempt(
-                cursor,
-                shard=self.shard,
-                topic_id=first.topic_id,
-                partition=first.partition,
-                first=first.offset,
-                last=last.offset,
-                now=self._clock.now(),
-            )
-        limit = self._setting.shelf.current.limits.crash_attempts
-        if len(batch.records) == 1 and attempts > limit and batch.aside is None:
-            log.warning("record %s/%s kills the process: put aside", first.topic, first.offset)
-            return replace(batch, aside=DeadLetterReason.CRASHED, unseen=attempts > limit + 1)
-        return batch
 
     def _attempt(self, batch: Batch, *, again: bool = True) -> list[Result]:
         try:
@@ -160,17 +113,12 @@ class Owner:
         except Exception as fault:  # whatever one record does, the others and the loop go on
             self._directories.forget()
             if is_transient(fault):
-                self._survive(batch)
+                self._survived.note(batch)
                 raise Unavailable(f"PostgreSQL went away: {type(fault).__name__}") from fault
             if again and isinstance(fault, UniqueViolation):
                 # Another shard's owner wrote the same identity at this moment; now it is known.
                 return self._attempt(batch, again=False)
             return self._halved(batch, fault)
-
-    def _survive(self, batch: Batch) -> None:
-        if batch.records:
-            at = batch.records[0].at
-            self._survived.add((at.topic_id, at.partition, at.offset))
 
     def _transaction(self, batch: Batch) -> Result:
         if batch.records:
@@ -207,8 +155,13 @@ class Owner:
                 replace(batch, records=batch.records[middle:]),
             ]
         else:
-            halves = [
-                replace(batch, firings=batch.firings[:middle]),
-                replace(batch, firings=batch.firings[middle:]),
-            ]
+            halves = self._halved_firings(batch, middle)
         return [result for half in halves for result in self._attempt(half)]
+
+    def _halved_firings(self, batch: Batch, middle: int) -> list[Batch]:
+        """By the wall clock the later half is looked up again: an earlier timer may be set now."""
+        first = replace(batch, firings=batch.firings[:middle])
+        if batch.instant is not None:
+            return [first, replace(batch, firings=batch.firings[middle:])]
+        self._attempts.leave(batch.firings[middle:])
+        return [first]

@@ -205,6 +205,7 @@ class Scribe:
                 "deadline": deadline,
                 "set_at": self.batch.instant,
                 "wave": depth + 1,
+                "attempts": 0,
             }
         )
 

@@ -8,6 +8,7 @@ from flows.batch import Line
 from models.audit_chain import Act, Circumstance
 from models.directory import Spell
 from models.setting import Row
+from models.shard_store import TimerName
 
 
 class Written(Struct, kw_only=True):
@@ -29,8 +30,10 @@ class Written(Struct, kw_only=True):
     notices: list[Row] = field(default_factory=list)
     audit: list[tuple[Act, Circumstance]] = field(default_factory=list)
     entries: list[tuple[int, Spell]] = field(default_factory=list)
-    stopped_timers: list[tuple[str, str]] = field(default_factory=list)
-    running_timers: dict[tuple[str, str], Row] = field(default_factory=dict)
+    stopped_timers: list[TimerName] = field(default_factory=list)
+    running_timers: dict[TimerName, Row] = field(default_factory=dict)
+    #: timers of the batch that were left for later
+    unfired: list[TimerName] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
     def stop_timer(self, subject: str, key: str) -> None:

@@ -41,6 +41,8 @@ class DueTimer(Struct, frozen=True, kw_only=True):
     set_at: datetime | None = None
     wave: int = 0
     shard: int = -1
+    #: how often its firing was begun and not finished
+    attempts: int = 0
 
 
 def known_hashes(
@@ -157,8 +159,8 @@ def due_timers(
 ) -> list[DueTimer]:
     """Return timers of these shards that are due by `until`, the longest due first."""
     rows = cursor.execute(
-        "SELECT subject, subject_kind, township, key, generation, due_at, set_at, wave, shard"
-        " FROM timers WHERE shard = ANY(%s) AND due_at <= %s"
+        "SELECT subject, subject_kind, township, key, generation, due_at, set_at, wave, shard,"
+        " attempts FROM timers WHERE shard = ANY(%s) AND due_at <= %s"
         " ORDER BY due_at, subject, key LIMIT %s",
         (list(shards), until, limit),
     ).fetchall()
@@ -171,6 +173,7 @@ def due_timers(
             set_at=row[6],
             wave=row[7],
             shard=row[8],
+            attempts=row[9],
         )
         for row in rows
     ]

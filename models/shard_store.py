@@ -1,5 +1,6 @@
 """Ownership of a shard: taking it, fencing every transaction, attempts and positions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ class Position(NamedTuple):
     first: int
 
 
+#: Subject and key: what a timer is known by.
+TimerName = tuple[str, str]
 #: topic → position
 Positions = dict[str, Position]
 
@@ -134,6 +137,35 @@ def note_attempt(
     )
     row = cursor.fetchone()
     return int(row[0]) if row is not None else 0
+
+
+def note_firings(
+    cursor: Cursor, *, shard: int, epoch: int, timers: Sequence[TimerName]
+) -> dict[TimerName, int]:
+    """Count that these timers' firing is begun; commit this before the firing.
+
+    Returns how often it was. Nothing is counted for who does not own the shard any more.
+    """
+    rows = cursor.execute(
+        "UPDATE timers t SET attempts = t.attempts + 1"
+        " FROM unnest(%s::text[], %s::text[]) AS f (subject, key)"
+        " WHERE t.subject = f.subject AND t.key = f.key"
+        " AND EXISTS (SELECT FROM shards s WHERE s.shard = %s AND s.epoch = %s)"
+        " RETURNING t.subject, t.key, t.attempts",
+        ([subject for subject, _ in timers], [key for _, key in timers], shard, epoch),
+    ).fetchall()
+    return {(subject, key): attempts for subject, key, attempts in rows}
+
+
+def forget_firings(cursor: Cursor, timers: Sequence[TimerName]) -> None:
+    """Forget that these timers' firing was begun: nothing was done, and nobody died of it."""
+    if timers:
+        cursor.execute(
+            "UPDATE timers t SET attempts = 0"
+            " FROM unnest(%s::text[], %s::text[]) AS f (subject, key)"
+            " WHERE t.subject = f.subject AND t.key = f.key",
+            ([subject for subject, _ in timers], [key for _, key in timers]),
+        )
 
 
 def attempts_left(cursor: Cursor, shard: int) -> list[tuple[str, int, int, int, int]]:

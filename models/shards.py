@@ -219,6 +219,8 @@ class Timers(Table, table=True):
     #: time-lapse: instant and wave in which it was set
     set_at: datetime | None = moment(nullable=True)
     wave: int = 0
+    #: how often its firing was begun and not finished
+    attempts: int = 0
 
 
 class Conductor(Table, table=True):

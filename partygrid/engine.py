@@ -19,10 +19,11 @@ from events.consumer import ShardConsumer
 from events.contract.registry import INBOUND_TOPICS
 from events.relay import Relay, send_again
 from flows.apply import Apply, Directories, apply_batch
+from flows.attempts import Survived
 from flows.batch import Batch, DueFiring, RawRecord
 from flows.conductor import DRAINED_CHANNEL, INSTANT_CHANNEL, Reached
 from flows.lapse import Inputs, firing_batches, record_batches, wave_of_timer
-from flows.owner import Begun, Owner
+from flows.owner import Owner
 from flows.reading import Reading
 from flows.runner import Runner
 from models import ledger_store
@@ -73,7 +74,7 @@ class Engine:
         self._connection = connect()
         self._notes = self._noting()
         self._directories = Directories()
-        self._survived: set[Begun] = set()
+        self._survived = Survived()
         self.held: dict[int, Held] = {}
         self._topics_seen = clock.now()
         self._firing = FiringOrder(setting, consumer, clock)

@@ -54,7 +54,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     replayed_as: str
     replayed_by: str
     replayed_at: datetime | None
-    #: it travelled on a twin for marked cases
+    #: it travelled on a twin for marked cases, or is a timer of one
     restricted: bool
     headers: list[tuple[str, str]]
     value: bytes
@@ -74,7 +74,9 @@ _SELECT = """
 SELECT d.id::text, d.shard, d.reason, d.detail, d.topic, d.partition, d."offset", d.source,
  d.event_id, d.event_type, d.township, d.proved, d.at, d.replayed_as, d.replayed_by, d.replayed_at,
  d.topic LIKE %(restricted)s OR EXISTS (SELECT FROM records r WHERE r.source = d.source
-  AND r.event_id = d.event_id AND r.topic LIKE %(restricted)s) AS restricted,
+  AND r.event_id = d.event_id AND r.topic LIKE %(restricted)s) OR EXISTS (SELECT FROM cases c
+  WHERE d.source = 'timer' AND c.id::text = split_part(d.event_id, '|', 1)
+  AND c.mark <> 'none') AS restricted,
  d.headers::text, d.value
 FROM dead_letters d
 """

@@ -18,6 +18,7 @@ from events.codec import STRUCTURED, Undecodable, decode
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD, Origin
 from flows.decide.decision import Firing
+from models.clocks import ClockKind
 from models.directory_store import load_directory
 from models.ledger_store import TIMERS
 from models.policy.actions import Action
@@ -196,29 +197,42 @@ def _check_speaker(event: Event, *, engines_own: bool) -> None:
 def _timer_again(cursor: Cursor, letter: Letter) -> Replayed:
     """Set a timer again whose firing broke: it rings with the next look of its shard's owner."""
     firing = msgspec.json.decode(letter.value, type=Firing)
+    kind, shard = _subject_of(cursor, firing)
+    timer = {
+        "subject": firing.subject,
+        "key": firing.clock.key,
+        "shard": shard,
+        "subject_kind": kind,
+        "township": firing.township,
+        "generation": firing.clock.generation,
+        "due_at": firing.clock.due_at,
+        "deadline": to_json(firing.clock.deadline),
+        "set_at": None,
+        "wave": 1,
+        "attempts": 0,
+    }
+    TIMERS.upsert(cursor, [timer])
+    return Replayed(
+        letter=letter.id, event_id=letter.event_id, source="timer", type=letter.event_type
+    )
+
+
+def _subject_of(cursor: Cursor, firing: Firing) -> tuple[str, int]:
+    """Return the kind and the shard of what a timer still belongs to. Raises `NoClockLeft`."""
+    if firing.clock.kind is ClockKind.PATIENCE:
+        row = cursor.execute(
+            "SELECT shard FROM parked WHERE id::text = %s", (firing.subject,)
+        ).fetchone()
+        if row is None:
+            raise NoClockLeft
+        return "parked", row[0]
     for kind, table in (("case", "cases"), ("task", "village_tasks"), ("township", "townships")):
         row = cursor.execute(
             f"SELECT shard FROM {table} WHERE id::text = %s"  # noqa: S608 - our own three tables
-            " AND clocks @> jsonb_build_array(jsonb_build_object('key', %s::text))",
-            (firing.subject, firing.clock.key),
+            " AND clocks @> jsonb_build_array(jsonb_build_object("
+            "'key', %s::text, 'generation', %s::bigint))",
+            (firing.subject, firing.clock.key, firing.clock.generation),
         ).fetchone()
-        if row is None:
-            continue
-        deadline = firing.clock.deadline
-        timer = {
-            "subject": firing.subject,
-            "key": firing.clock.key,
-            "shard": row[0],
-            "subject_kind": kind,
-            "township": firing.township,
-            "generation": firing.clock.generation,
-            "due_at": firing.clock.due_at,
-            "deadline": to_json(deadline),
-            "set_at": None,
-            "wave": 1,
-        }
-        TIMERS.upsert(cursor, [timer])
-        return Replayed(
-            letter=letter.id, event_id=letter.event_id, source="timer", type=letter.event_type
-        )
+        if row is not None:
+            return kind, row[0]
     raise NoClockLeft

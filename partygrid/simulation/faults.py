@@ -1,7 +1,8 @@
 """Faults that a rehearsal injects into its own engine; no installation runs with them.
 
 What no honest event can bring about must be shown all the same: a record that breaks deciding each
-time, and one that kills the process. Only `partygrid.simulation.engine_process` knows of this.
+time, one that kills the process, a timer that kills it. Only
+`partygrid.simulation.engine_process` knows of this.
 """
 
 import os
@@ -19,12 +20,14 @@ from models.shard_store import ShardState
 
 
 class FaultPlan(Struct, frozen=True, kw_only=True):
-    """CloudEvents ids of the events that shall fail."""
+    """CloudEvents ids of the events that shall fail, and timers that shall."""
 
     #: deciding them raises
     poison: frozenset[str] = frozenset()
     #: deciding them kills the process
     crash: frozenset[str] = frozenset()
+    #: firing these timers (subject, key) kills the process
+    crash_timers: frozenset[tuple[str, str]] = frozenset()
 
     def write(self, path: Path) -> None:
         """Write it where the engine's process reads it."""
@@ -47,8 +50,8 @@ def rehearsing(plan: FaultPlan) -> Apply:
         cursor: Cursor, state: ShardState, batch: Batch, setting: Setting, directories: Directories
     ) -> tuple[ShardState, Result]:
         if batch.aside is None:
-            ids = set(_ids(batch.records))
-            if ids & plan.crash:
+            ids, timers = set(_ids(batch.records)), {due.name for due in batch.firings}
+            if ids & plan.crash or timers & plan.crash_timers:
                 os.kill(os.getpid(), signal.SIGKILL)
             if ids & plan.poison:
                 raise Injected

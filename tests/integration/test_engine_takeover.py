@@ -12,6 +12,7 @@ from events.contract.envelope import Event
 from events.contract.registry import INBOUND_TOPICS
 from events.contract.reports import ReportFiled, ReportSource
 from flows.apply import Directories
+from flows.attempts import Survived
 from flows.batch import Batch, Coordinate, RawRecord
 from flows.owner import Owner
 from models.policy.people import Role
@@ -98,7 +99,7 @@ def test_what_a_relay_published_and_did_not_mark_is_done_once(rig: Rig) -> None:
 class Hand:
     """The owner of shard 0 without an engine around it, and records as if they had been read."""
 
-    def __init__(self, rig: Rig, name: str, survived: set[tuple[str, int, int]] | None = None):
+    def __init__(self, rig: Rig, name: str, survived: Survived | None = None):
         self.rig = rig
         self.connection = bootstrap.connect(rig.url)
         self.notes = bootstrap.connect(rig.url, autocommit=True)
@@ -215,7 +216,7 @@ def test_a_database_that_cuts_us_off_again_and_again_is_no_crash(
     rig: Rig, hands: list[Hand]
 ) -> None:
     at = NOW + timedelta(hours=5)
-    filed, survived = report(rig, "断线", at), set[tuple[str, int, int]]()
+    filed, survived = report(rig, "断线", at), Survived()
     for _ in range(5):
         hands.append(hand := Hand(rig, "cut-off", survived))
         with psycopg.connect(rig.url) as blocker, blocker.cursor() as cursor:

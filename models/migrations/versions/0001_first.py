@@ -536,6 +536,7 @@ def upgrade() -> None:
     sa.Column('deadline', postgresql.JSONB(none_as_null=True), nullable=True),
     sa.Column('set_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('wave', sa.Integer(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
     sa.PrimaryKeyConstraint('subject', 'key', name=op.f('pk_timers'))
     )
     op.create_index('ix_timers_due', 'timers', ['shard', 'due_at', 'subject', 'key'], unique=False)
