@@ -92,6 +92,17 @@ class CaseEvaluated(Payload, frozen=True, kw_only=True):
     note: Text = ""
 
 
+@event_type("grid.feedback.self_close_audited", Topic.FEEDBACK, action="feedback.audit_self_close")
+class SelfCloseAudited(Payload, frozen=True, kw_only=True):
+    """抽查. When somebody who did not settle it looked at what was settled on the spot."""
+
+    #: unsolved, the case is opened again
+    solved: bool
+    #: what was found; needed where it is not solved
+    note: Text = ""
+    evidence: tuple[EvidenceHash, ...] = ()
+
+
 @event_type("grid.feedback.cancelled", Topic.FEEDBACK, action="feedback.cancel")
 class CaseCancelled(Payload, frozen=True, kw_only=True):
     """作废. When a supervisor voids an open case, with a reason; it stays in the audit."""

@@ -191,7 +191,7 @@ class Action(StrEnum):
     #: Register, rotate or (with an end date) withdraw an app's key.
     DIRECTORY_REGISTER_APP = "directory.register_app"
 
-    # No topic: asked by commands, and by the apps that show cases.
+    # No topic.
     #: See cases in one's scope.
     CASE_READ = "case.read"
     #: See digests and indices of one's scope.

@@ -40,6 +40,13 @@ REASONS: dict[str, tuple[str, str]] = {
         "重办次数已达上限,由值班长研究处理。",
         "The cap of reopenings is reached; a person decides.",
     ),
+    # audits of what was settled on the spot
+    "audited_already": ("已经抽查过。", "It was audited already."),
+    "audit_passed": ("抽查:已解决。", "The audit found it solved."),
+    "audit_failed": (
+        "抽查:尚未解决,重新办理。",
+        "The audit found it unsolved; it is opened again.",
+    ),
     # disputes
     "nothing_to_dispute": (
         "没有可以申诉的回访结果。",

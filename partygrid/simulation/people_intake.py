@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.contract.feedback import CaseReopened
+from events.contract.feedback import SelfCloseAudited
 from events.contract.reports import (
     MergeDeclined,
     OutcomeEvidence,
@@ -17,6 +17,7 @@ from events.contract.reports import (
     Verdict,
     VerificationRequested,
 )
+from flows.decide.intake_self_closing import drawn_for_audit
 from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
@@ -40,8 +41,8 @@ def react(scene: Scene) -> Iterator[Act]:
         yield from _before(scene)
     elif scene.story in _SETTLED_HERE and state in _OPEN_TO_SETTLING and not scene.case.reopened:
         yield from _settle(scene)
-    elif scene.story is Story.SELF_CLOSED_BADLY and state is CaseState.SELF_CLOSED:
-        yield from _doubt_settling(scene)
+    elif scene.story in _SETTLED_HERE and state is CaseState.SELF_CLOSED:
+        yield from _audit_settling(scene)
     elif scene.story is Story.RECLASSIFIED and state in _OUT:
         yield from _reclassify(scene)
 
@@ -195,15 +196,21 @@ def _settle(scene: Scene) -> Iterator[Act]:
     )
 
 
-def _doubt_settling(scene: Scene) -> Iterator[Act]:
-    acting = scene.somebody(Action.FEEDBACK_REOPEN, Role.DUTY_SUPERVISOR)
-    if acting is not None:
-        yield Act(
-            need="doubt settling",
-            acting=acting,
-            after=scene.in_office(scene.minutes(60, 240, "doubt settling")),
-            data=CaseReopened(reason="抽查发现尚未处理好"),
-        )
+def _audit_settling(scene: Scene) -> Iterator[Act]:
+    """Look at those that were drawn, and at those that somebody has a doubt about."""
+    badly = scene.story is Story.SELF_CLOSED_BADLY
+    drawn = drawn_for_audit(scene.case.id, scene.policy.intake.self_close.audit_share)
+    acting = scene.somebody(Action.FEEDBACK_AUDIT_SELF_CLOSE, Role.CHECKER)
+    if acting is None or not (badly or drawn) or scene.did(Action.FEEDBACK_AUDIT_SELF_CLOSE):
+        return
+    yield Act(
+        need="audit settling",
+        acting=acting,
+        after=scene.in_office(scene.minutes(60, 240, "audit settling")),
+        data=SelfCloseAudited(
+            solved=not badly, note="现场看过，尚未处理好" if badly else "现场看过，已处理好"
+        ),
+    )
 
 
 def _reclassify(scene: Scene) -> Iterator[Act]:

@@ -39,7 +39,13 @@ COURSES: Mapping[Story, Course] = {
         CaseState.SELF_CLOSED, ("report.self_close:ok",), ("case_self_closed",)
     ),
     Story.SELF_CLOSED_BADLY: Course(
-        CLOSED, ("report.self_close:ok", "feedback.reopen:not_solved"), undone=_IN_TIME
+        CLOSED,
+        (
+            "report.self_close:ok",
+            "feedback.audit_self_close:audit_failed",
+            "feedback.reopen:audit_failed",
+        ),
+        undone=_IN_TIME,
     ),
     Story.NEGLECTED: Course(
         CLOSED,

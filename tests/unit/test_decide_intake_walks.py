@@ -22,6 +22,7 @@ from events.contract.feedback import (
     CaseCancelled,
     CaseClosed,
     CaseReopened,
+    SelfCloseAudited,
     VisitAnswered,
     VisitChannel,
     VisitResult,
@@ -143,6 +144,7 @@ ACTS: tuple[st.SearchStrategy[Payload], ...] = (
     ),
     st.builds(AnswerDisputed, reason=st.just("r")),
     st.builds(CaseReopened, reason=st.just("r")),
+    st.builds(SelfCloseAudited, solved=st.booleans(), note=st.just("n")),
     st.builds(CaseClosed),
     st.builds(CaseCancelled, reason=st.just("r")),
 )
@@ -169,6 +171,7 @@ ACTIONS = tuple(
         VisitAnswered,
         AnswerDisputed,
         CaseReopened,
+        SelfCloseAudited,
         CaseClosed,
         CaseCancelled,
     )
