@@ -1,26 +1,24 @@
 """One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
 from typing import Any
 
 import psycopg
 from msgspec.structs import replace
 
 from events.admission import Admitted, Gate, Rejected, admit
-from events.codec import Decoded, Undecodable, decode, from_journal
+from events.codec import Decoded, Undecodable, decode
 from events.partitions import partition_of
 from events.texts import FreeText, redact
 from flows.batch import Batch, DueFiring, RawRecord, Result
 from flows.decide.decision import Firing
-from flows.facts import Needs, desk, needs_of, neighbour, recent_since
+from flows.facts import Needs, needs_of
 from flows.fold import PATIENCE, Fold
-from flows.workspace import Workspace
+from flows.loading import load_workspace, rounds_in
 from flows.written import Written
 from models import case_store, ledger_store, shard_store
 from models.audit_chain import ChainHead, chain
-from models.clocks import ClockKind
 from models.commitments import text_commitment
 from models.directory import App, Directory
 from models.directory_store import load_directory, lock_directory, save_entries
@@ -158,81 +156,6 @@ def _to_fire(batch: Batch) -> tuple[DueFiring, ...]:
 
 def _firing(due: DueFiring) -> Firing:
     return Firing(subject=due.timer.subject, township=due.timer.township, clock=due.timer.clock)
-
-
-def rounds_in(firings: Iterable[DueFiring]) -> dict[str, datetime]:
-    """Return the townships whose matching round is among the firings: one at most."""
-    return {
-        due.timer.subject: due.timer.clock.due_at
-        for due in firings
-        if due.timer.subject_kind == "township" and due.timer.clock.kind is ClockKind.ROUND
-    }
-
-
-def load_workspace(
-    cursor: Cursor,
-    shard: int,
-    needs: list[Needs],
-    rounds: dict[str, datetime],
-    setting: Setting,
-    directory: Directory,
-) -> Workspace:
-    """Load in bulk whatever decisions may ask for."""
-    work = Workspace(directory)
-    ids = {case_id for need in needs for case_id in need.cases}
-    if ids:
-        work.parked = ledger_store.load_parked(cursor, shard, ids)
-        needs = needs + _needs_of_parked(work, setting)
-    _load_townships(cursor, work, needs)
-    waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
-    _load_cases(cursor, work, shard, needs, waiting)
-    _load_tasks(cursor, work, shard, needs)
-    _load_report_facts(cursor, work, needs)
-    for township, due_at in rounds.items():
-        since = recent_since(setting.shelf.current, due_at)
-        rows = case_store.load_work(cursor, shard, township, since)
-        work.desks = dict(map(desk, rows))
-    return work
-
-
-def _needs_of_parked(work: Workspace, setting: Setting) -> list[Needs]:
-    """Return what events need that wait for one of the cases: each input may wake them."""
-    events = [from_journal(parked.body) for queue in work.parked.values() for parked in queue]
-    return [needs_of(event, "case", setting, event.time) for event in events]
-
-
-def _load_townships(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
-    work.townships = case_store.load_townships(
-        cursor, (township for need in needs for township in need.townships)
-    )
-
-
-def _load_cases(
-    cursor: Cursor, work: Workspace, shard: int, needs: list[Needs], waiting: list[str]
-) -> None:
-    ids = {case_id for need in needs for case_id in need.cases} | set(waiting)
-    for case_id, stored in case_store.load_cases(cursor, shard, ids).items():
-        work.cases[case_id] = work.before[case_id] = stored.case
-        if stored.head is not None:
-            work.heads[case_id] = stored.head
-
-
-def _load_tasks(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs]) -> None:
-    ids = {task_id for need in needs for task_id in need.tasks}
-    for task_id, (task, head) in case_store.load_tasks(cursor, shard, ids).items():
-        work.tasks[task_id] = task
-        if head is not None:
-            work.heads[task_id] = head
-
-
-def _load_report_facts(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
-    numbers = [need.number for need in needs if need.number]
-    if not numbers:
-        return
-    work.numbers = ledger_store.load_numbers(cursor, numbers)
-    near = [need.near for need in needs if need.near]
-    for key, rows in case_store.load_neighbours(cursor, near).items():
-        work.neighbours[key] = {row[0]: neighbour(row) for row in rows}
 
 
 def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:

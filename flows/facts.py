@@ -4,16 +4,18 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from events.contract.envelope import Event
+from events.contract.escalation import DeadlineRecomputed
 from events.contract.registry import TYPE_OF_PAYLOAD
 from events.contract.reports import HistoryRecorded, MergeDeclined, ReportFiled, ReportMerged
 from events.contract.tasks import TaskRequested
 from flows.decide.decision import Facts, Firing, Neighbour, OpenWork
 from flows.workspace import Workspace
+from models.case import Case
 from models.clocks import ClockKind
 from models.office import Office
 from models.policy.schema import Policy
 from models.setting import Setting
-from models.values import Mark, Step, case_id_of, history_case_id, is_id
+from models.values import SYSTEM_PREFIX, Mark, Step, case_id_of, history_case_id, is_id
 from models.village import task_id_of
 
 
@@ -39,6 +41,8 @@ class Needs(NamedTuple):
     number: tuple[str, str] | None = None
     #: township, category, since
     near: tuple[str, str, datetime] | None = None
+    #: version of the calendar by which limits are computed again
+    calendar: str = ""
 
 
 def needs_of(given: Event | Firing, kind: str, setting: Setting, now: datetime) -> Needs:
@@ -61,7 +65,18 @@ def needs_of(given: Event | Firing, kind: str, setting: Setting, now: datetime) 
             near=(given.township, data.category, now - window),
         )
     others = tuple(other for other in _others(data) if is_id(other))
-    return Needs(cases=((subject,) if is_id(subject) else ()) + others, townships=townships)
+    return Needs(
+        cases=((subject,) if is_id(subject) else ()) + others,
+        townships=townships,
+        calendar=_calendar_of(given),
+    )
+
+
+def _calendar_of(event: Event) -> str:
+    """Return the calendar the engine names for computing limits again; people name none."""
+    engines = event.acting.actor.startswith(SYSTEM_PREFIX)
+    data = event.data
+    return data.calendar_version if engines and isinstance(data, DeadlineRecomputed) else ""
 
 
 def _others(data: object) -> tuple[str, ...]:
@@ -83,10 +98,18 @@ def _needs_of_firing(firing: Firing, kind: str) -> Needs:
 
 
 def facts_for(
-    given: Event | Firing, work: Workspace, setting: Setting, policy: Policy, now: datetime
+    given: Event | Firing,
+    case: Case,
+    work: Workspace,
+    setting: Setting,
+    policy: Policy,
+    now: datetime,
 ) -> Facts:
-    """Return the slice of the workspace that a decision may know."""
-    office = setting.shelf.office(policy.version)
+    """Return the slice of the workspace that a decision may know.
+
+    A case keeps its working days as it keeps its rules. Raises `NotKept` where they are gone.
+    """
+    office = setting.shelf.office(policy.version, case.calendar_version)
     if isinstance(given, Firing):
         return _facts_of_firing(given, work, office)
     data = given.data
@@ -105,6 +128,7 @@ def facts_for(
     return Facts(
         directory=work.directory,
         office=office,
+        newest=setting.shelf.office(policy.version, _calendar_of(given)),
         other=work.cases.get(others[0]) if others else None,
         township=work.township(given.township),
     )

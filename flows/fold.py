@@ -179,7 +179,7 @@ class Fold:
         policy = self.scribe.policy_of(case)
         return decide(
             case,
-            facts_for(given, self.work, self.setting, policy, now),
+            facts_for(given, case, self.work, self.setting, policy, now),
             given,
             policy,
             now,

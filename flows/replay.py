@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from events.admission import ENGINE_SOURCE, Admitted
 from events.codec import from_journal
 from events.contract.envelope import Event
-from flows.apply import Directories, load_workspace, rounds_in, store
+from flows.apply import Directories, store
 from flows.batch import Batch, Coordinate, DueFiring, RawRecord
 from flows.decide.decision import Firing
 from flows.facts import Needs, needs_of
 from flows.fold import PATIENCE, Fold
+from flows.loading import load_workspace, rounds_in
 from models import ledger_store
 from models.ledger_store import DueTimer
 from models.setting import Setting
@@ -43,8 +44,14 @@ class Entry(Struct, frozen=True, kw_only=True):
     decided_at: datetime
     directory_revision: int
     policy_version: str
+    calendar_version: str
     body: str
     signature: str
+
+    @property
+    def rules(self) -> tuple[str, str]:
+        """Versions of the pack and the calendar it was decided with."""
+        return self.policy_version, self.calendar_version
 
     @property
     def changes_directory(self) -> bool:
@@ -61,7 +68,7 @@ def read_entries(cursor: Cursor, shard: int, after: int, limit: int) -> list[Ent
     """Return the next entries of a shard's journal."""
     rows = cursor.execute(
         "SELECT shard, seq, kind, event_type, subject, township, decided_at, directory_revision,"
-        " policy_version, body, signature FROM journal"
+        " policy_version, calendar_version, body, signature FROM journal"
         " WHERE shard = %s AND seq > %s ORDER BY seq LIMIT %s",
         (shard, after, limit),
     ).fetchall()
@@ -76,9 +83,12 @@ def replay(
     directories: Directories,
     now: datetime,
 ) -> ShardState:
-    """Decide entries of one shard, one policy and one directory revision again, and store them."""
+    """Decide entries of one shard, under one set of rules and one directory, again; store them.
+
+    Raises `NotKept` where the database no longer holds those rules.
+    """
     held = fence(cursor, state, state.positions)
-    setting = _as_of(setting, entries[0].policy_version)
+    setting = _as_of(setting, entries[0])
     directory = directories.at(cursor, entries[0].directory_revision)
     batch = Batch(shard=state.shard, step=Step.INTAKE, recorded_at=now)
     timers = [_timer(entry) for entry in entries if entry.kind == "firing"]
@@ -100,8 +110,9 @@ def replay(
     return after
 
 
-def _as_of(setting: Setting, version: str) -> Setting:
-    return replace(setting, shelf=setting.shelf.with_current(version))
+def _as_of(setting: Setting, entry: Entry) -> Setting:
+    shelf = setting.shelf.as_of(entry.policy_version, entry.calendar_version)
+    return replace(setting, shelf=shelf)
 
 
 def _needs(entry: Entry, setting: Setting) -> list[Needs]:

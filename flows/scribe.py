@@ -50,7 +50,7 @@ class Scribe:
 
     def policy_of(self, case: Case) -> Policy:
         """Return the pack a case is decided by: the one it was registered under."""
-        return self.setting.shelf.pack(case.policy_version or self.setting.shelf.current.version)
+        return self.setting.shelf.pack_of(case)
 
     # --- journal and records -------------------------------------------------------------------
 
@@ -97,6 +97,7 @@ class Scribe:
                 "decided_at": now,
                 "directory_revision": self.revision,
                 "policy_version": self.setting.shelf.current.version,
+                "calendar_version": self.setting.shelf.calendar.version,
             }
         )
 

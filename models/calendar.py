@@ -4,16 +4,14 @@ The guess (statutory holidays and Monday to Friday, no make-up days) is marked p
 was computed with it is computed again when the year's calendar arrives.
 """
 
-import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
-from importlib.metadata import version
 
-import chinese_calendar
-import holidays
-from msgspec import Struct, json
+from msgspec import Struct
+
+from models.calendar_days import CalendarOverride, KnownDays, known_days
 
 
 class DayNature(StrEnum):
@@ -52,32 +50,27 @@ class DayKind(Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
-class CalendarOverride(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an administrator knows better; read from a file by `models.calendar_file`."""
-
-    #: day off → name of the holiday
-    days_off: dict[date, str] = {}
-    #: day worked → name of the holiday it makes up for
-    workdays: dict[date, str] = {}
-    #: years whose other days are plain Monday to Friday and no longer provisional
-    complete_years: tuple[int, ...] = ()
-
-
 _SATURDAY = 5
-_CHINESE = {holiday.value: holiday.chinese for holiday in chinese_calendar.Holiday}
-#: Chinese → English name of the published holidays, for explanations.
-HOLIDAY_ENGLISH = {holiday.chinese: str(holiday.value) for holiday in chinese_calendar.Holiday}
 
 
 class WorkCalendar:
-    """Knows the days and counts those worked. Pure once made: same version, same answers."""
+    """Knows the days and counts those worked. Same version, same answers, whatever library runs."""
 
-    def __init__(self, override: CalendarOverride | None = None) -> None:
-        """Take the administrator's word, where there is one."""
-        self._override = override or CalendarOverride()
+    def __init__(
+        self,
+        override: CalendarOverride | None = None,
+        *,
+        kept: KnownDays | None = None,
+        version: str = "",
+    ) -> None:
+        """Take what is known today and the administrator's word.
+
+        Or take days as they were `kept`, under the `version` they were kept under.
+        """
+        self.days = kept or known_days(override)
+        self.version = version or self.days.version
         self._years: dict[int, tuple[int, ...]] = {}
         self._kinds: dict[date, DayKind] = {}
-        self.version = _version(self._override)
 
     def is_workday(self, day: date) -> DayKind:
         """Return what `day` is; `workday` answers the question, the rest explains the answer."""
@@ -120,7 +113,8 @@ class WorkCalendar:
         return found
 
     def _look_up(self, day: date) -> DayKind:
-        return _overridden(day, self._override) or _published(day) or _guessed(day)
+        days = self.days
+        return _overridden(day, days.override) or _published(day, days) or _guessed(day, days)
 
 
 def _days_of(year: int) -> Iterator[date]:
@@ -134,52 +128,37 @@ def _plain(day: date, source: DaySource, *, provisional: bool = False) -> DayKin
     return DayKind(workday=worked, kind=nature, provisional=provisional, source=source)
 
 
+def _off(name: str, source: DaySource, *, provisional: bool = False) -> DayKind:
+    kind = DayNature.HOLIDAY
+    return DayKind(workday=False, kind=kind, provisional=provisional, source=source, name=name)
+
+
+def _made_up(name: str, source: DaySource) -> DayKind:
+    kind = DayNature.MAKE_UP
+    return DayKind(workday=True, kind=kind, provisional=False, source=source, name=name)
+
+
 def _overridden(day: date, override: CalendarOverride) -> DayKind | None:
     source = DaySource.OVERRIDE
     if day in override.workdays:
-        kind, name = DayNature.MAKE_UP, override.workdays[day]
-        return DayKind(workday=True, kind=kind, provisional=False, source=source, name=name)
+        return _made_up(override.workdays[day], source)
     if day in override.days_off:
-        kind, name = DayNature.HOLIDAY, override.days_off[day]
-        return DayKind(workday=False, kind=kind, provisional=False, source=source, name=name)
+        return _off(override.days_off[day], source)
     return _plain(day, source) if day.year in override.complete_years else None
 
 
-def _published(day: date) -> DayKind | None:
-    try:
-        off, english = chinese_calendar.get_holiday_detail(day)
-    except NotImplementedError:
+def _published(day: date, days: KnownDays) -> DayKind | None:
+    first, last = days.published
+    if not first <= day.year <= last:
         return None
-    source, name = DaySource.PUBLISHED, _CHINESE.get(english, "")
-    if not name:
-        return _plain(day, source)
-    kind = DayNature.HOLIDAY if off else DayNature.MAKE_UP
-    return DayKind(workday=not off, kind=kind, provisional=False, source=source, name=name)
+    source = DaySource.PUBLISHED
+    if day in days.workdays:
+        return _made_up(days.workdays[day], source)
+    return _off(days.days_off[day], source) if day in days.days_off else _plain(day, source)
 
 
-_GUESSES: dict[int, Mapping[date, str]] = {}
-
-
-def _guessed(day: date) -> DayKind:
+def _guessed(day: date, days: KnownDays) -> DayKind:
     source = DaySource.GUESSED
-    if day.year not in _GUESSES:
-        found = holidays.country_holidays("CN", years=day.year, language="zh_CN")
-        _GUESSES[day.year] = dict(found.items())
-    name = _GUESSES[day.year].get(day)
-    if name is None:
-        return _plain(day, source, provisional=True)
-    kind = DayNature.HOLIDAY
-    return DayKind(workday=False, kind=kind, provisional=True, source=source, name=name)
-
-
-def _version(override: CalendarOverride) -> str:
-    parts = [f"chinesecalendar-{version('chinesecalendar')}", f"holidays-{version('holidays')}"]
-    if override != CalendarOverride():
-        said = (
-            sorted(override.days_off.items()),
-            sorted(override.workdays.items()),
-            sorted(override.complete_years),
-        )
-        digest = hashlib.sha256(json.encode(said)).hexdigest()
-        parts.append(f"override-{digest[:8]}")
-    return "+".join(parts)
+    if day in days.guessed:
+        return _off(days.guessed[day], source, provisional=True)
+    return _plain(day, source, provisional=True)

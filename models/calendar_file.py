@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from models.calendar import CalendarOverride
+from models.calendar_days import CalendarOverride
 from partygrid.errors import Invalid
 
 

@@ -103,6 +103,8 @@ class Case(Struct, frozen=True, kw_only=True):
     registered_at: datetime | None = None
     closed_at: datetime | None = None
     policy_version: str = ""
+    #: working days its deadlines are computed with; computing them again takes those of that day
+    calendar_version: str = ""
     #: rule that set tier, owner and limit
     rule: str = ""
     #: open case this one seems to repeat, waiting for a person's decision

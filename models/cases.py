@@ -53,6 +53,7 @@ class Cases(Table, table=True):
     registered_at: datetime | None = moment(nullable=True)
     closed_at: datetime | None = moment(nullable=True)
     policy_version: str = ""
+    calendar_version: str = ""
     rule: str = ""
     merge_candidate: str = ""
     merged_into: str = ""

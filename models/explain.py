@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from models.calendar import HOLIDAY_ENGLISH, DayNature
+from models.calendar import DayNature
+from models.calendar_days import HOLIDAY_ENGLISH
 from models.deadlines import Deadline
 from models.policy.span import Span, SpanKind
 

@@ -55,7 +55,9 @@ class Journal(Table, table=True):
     #: decision time; read from here ever after
     decided_at: datetime = moment()
     directory_revision: int = big()
+    #: rules and working days that were in force
     policy_version: str = ""
+    calendar_version: str = ""
     #: the event as it was decided (words replaced by tokens), or the firing, as JSON
     body: str = words()
     #: what its app signed it with
@@ -251,3 +253,13 @@ class PolicyPacks(Table, table=True):
     activated_at: datetime = moment()
     #: the pack as JSON
     pack: str = words()
+
+
+class Calendars(Table, table=True):
+    """Every calendar that deadlines were computed with, whole: libraries and files move on."""
+
+    __tablename__ = "calendars"
+    version: str = Field(primary_key=True)
+    kept_at: datetime = moment()
+    #: published, guessed and overruled days as JSON
+    days: str = words()

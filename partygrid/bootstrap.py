@@ -18,6 +18,7 @@ from models.calendar import WorkCalendar
 from models.calendar_file import load_override
 from models.cases import ResponsibilityItems
 from models.keys import PublicKey, write_secret
+from models.pack_store import keep_calendar, keep_pack, load_calendars, load_packs
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.schema import Policy
 from models.rows import RowMap, to_json
@@ -116,17 +117,27 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def prepare(url: str, settings: Settings, policy: Policy, now: datetime) -> None:
-    """Make what every installation has: tables, shards, the pack it runs with."""
+    """Make what every installation has: tables, shards, the rules it runs with.
+
+    Raises `CalendarFileInvalid`.
+    """
+    calendar = calendar_of(settings)
     migrate(url)
-    with connected(url) as connection, connection.cursor() as cursor:
-        make_shards(cursor, settings.partitions)
-        cursor.execute(
-            "INSERT INTO policy_packs (version, activated_at, pack) VALUES (%s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            (policy.version, now, policy.model_dump_json()),
-        )
+    with connected(url) as connection:
+        with connection.cursor() as cursor:
+            make_shards(cursor, settings.partitions)
+        keep_rules(connection, policy, calendar, now)
+
+
+def keep_rules(
+    connection: Connection, policy: Policy, calendar: WorkCalendar, now: datetime
+) -> None:
+    """Keep pack and calendar whole, before anything is decided with them; commits."""
+    with connection.cursor() as cursor:
+        keep_pack(cursor, policy, now)
+        keep_calendar(cursor, calendar, now)
         RESPONSIBILITY_ITEMS.insert_new(cursor, _responsibility_rows(policy))
-        connection.commit()
+    connection.commit()
 
 
 def _responsibility_rows(policy: Policy) -> list[Row]:
@@ -152,16 +163,14 @@ def calendar_of(settings: Settings) -> WorkCalendar:
 
 
 def shelf_of(connection: Connection, policy: Policy, calendar: WorkCalendar | None = None) -> Shelf:
-    """Return the packs: the one in force and those older cases were registered under.
+    """Return packs and calendars: those in force, and those older cases were registered under.
 
     `calendar` is `calendar_of` the settings; without it no calendar file counts.
     """
-    rows = connection.execute(
-        "SELECT version, pack FROM policy_packs WHERE version <> %s", (policy.version,)
-    ).fetchall()
+    with connection.cursor() as cursor:
+        older, calendars = load_packs(cursor), load_calendars(cursor)
     connection.commit()
-    older = {version: Policy.model_validate_json(pack) for version, pack in rows}
-    return Shelf(policy, older, calendar)
+    return Shelf(policy, older, calendar, calendars)
 
 
 def setting_of(

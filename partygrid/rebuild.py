@@ -12,6 +12,7 @@ import flows.decide.all  # noqa: F401  (every step's handlers are registered on 
 from flows.apply import Directories
 from flows.replay import Entry, read_entries, replay
 from models.directory_store import lock_directory
+from models.pack_store import KEPT
 from models.setting import Setting
 from models.shard_store import ShardState, take_shard
 from partygrid.errors import Invalid
@@ -75,6 +76,7 @@ def rebuild(
     """
     directories = Directories()
     with target.transaction(), target.cursor() as cursor:
+        _copy_rules(source, cursor)
         lock_directory(cursor)
         states = _take_all(source, cursor, now)
     feeds = {shard: _Feed(source, shard) for shard in states}
@@ -90,6 +92,14 @@ def rebuild(
         done += len(group)
         progress(done)
     return done
+
+
+def _copy_rules(source: Connection, cursor: psycopg.Cursor[Any]) -> None:
+    """Keep in the target whatever the source decided with: the state may go on living there."""
+    for table in KEPT:
+        query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
+        insert = sql.SQL("INSERT INTO {} VALUES (%s, %s, %s) ON CONFLICT DO NOTHING")
+        cursor.executemany(insert.format(sql.Identifier(table)), source.execute(query).fetchall())
 
 
 def _take_all(
@@ -152,7 +162,7 @@ def _urgency(feed: _Feed) -> tuple[bool, int]:
 
 def _go_together(first: Entry, entry: Entry) -> bool:
     """Can both be decided in one transaction? Each change of the directory sees the one before."""
-    if first.policy_version != entry.policy_version:
+    if first.rules != entry.rules:
         return False
     if first.changes_directory or entry.changes_directory:
         return first.changes_directory and entry.changes_directory

@@ -50,8 +50,10 @@ class Facts(Struct, frozen=True, kw_only=True):
     """A frozen slice of what else a decision may know, as of its moment."""
 
     directory: Directory
-    #: calendar and office hours
+    #: calendar and office hours, as the case keeps them
     office: Office
+    #: the same hours on the calendar in force now; None: the case's own is in force
+    newest: Office | None = None
     #: open cases that might be the same matter (reports filed only)
     neighbours: tuple[Neighbour, ...] = ()
     #: next free sequence number of the grid's day (reports filed only)

@@ -139,16 +139,18 @@ def supervise(sheet: Draft, data: CaseSupervised) -> Refusal | None:
 def recompute_deadline(sheet: Draft, data: DeadlineRecomputed) -> Refusal | None:
     """重算时限. When the calendar's data changed: every open limit by the present calendar.
 
-    A breach stays on record; a limit that would now lie in the past rings at once.
+    A breach stays on record; a limit that would now lie in the past rings at once. From here on
+    the case keeps the present calendar.
     """
     case = sheet.case
+    sheet.facts = replace(sheet.facts, office=sheet.facts.newest or sheet.facts.office)
     if not case.is_open:
         return Refusal("wrong_state", {"state": str(case.state)})
     if case.due is None:
         return Refusal("no_deadline")
     old, new = case.due, recompute(case.due, office=sheet.facts.office)
     moved = _recompute_others(sheet)
-    sheet.change(due=new)
+    sheet.change(due=new, calendar_version=sheet.facts.office.calendar.version)
     if case.clock(ClockKind.CASE_DUE) is not None or case.clock(ClockKind.CASE_WARNING) is not None:
         _run_again(sheet, new)
     sheet.record(

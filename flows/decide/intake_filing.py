@@ -121,6 +121,7 @@ def _open(sheet: Draft, event: Event, data: ReportFiled) -> None:
         occurred_at=event.time,
         reported_at=sheet.now,
         policy_version=sheet.policy.version,
+        calendar_version=sheet.facts.office.calendar.version,
     )
     classify(sheet, data.category)
     sheet.done_by(Action.REPORT_FILE, event.acting.actor)

@@ -77,6 +77,7 @@ def _keep(sheet: Draft, event: Event, data: HistoryRecorded) -> None:
         history_ref=data.case_ref,
         history_rows=case.history_rows + 1,
         policy_version=case.policy_version or sheet.policy.version,
+        calendar_version=case.calendar_version or sheet.facts.office.calendar.version,
         reported_at=began if case.reported_at is None else min(case.reported_at, began),
         occurred_at=began if case.occurred_at is None else min(case.occurred_at, began),
         closed_at=ended or case.closed_at,

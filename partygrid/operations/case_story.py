@@ -112,7 +112,7 @@ def tell_case(
     case = _find(cursor, name)
     if case.mark is not Mark.NONE and not unrestricted:
         raise CaseIsRestricted
-    policy = shelf.pack(case.policy_version)
+    policy = shelf.pack_of(case)
     directory = load_directory(cursor, directory_revision(cursor))
     words = dict(cursor.execute(_WORDS, (case.id,)).fetchall())
     telling = _Telling(policy, directory, words, lang)

@@ -17,6 +17,7 @@ from partygrid.embedded.prefect_client import speak_to_prefect
 from partygrid.embedded.supervisor import stop_asked
 from partygrid.engine import Engine
 from partygrid.errors import Unavailable
+from partygrid.operations.arrived_days import compute_again
 from partygrid.processes.batch_names import BatchNames
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.settings import Settings
@@ -49,8 +50,10 @@ def build_engine(
     clock = WallClock()
     _warn_of_guessed(calendar, clock.now().astimezone(policy.calendar.zone).year)
     with bootstrap.connected(url) as connection:
+        bootstrap.keep_rules(connection, policy, calendar, clock.now())
         shelf = bootstrap.shelf_of(connection, policy, calendar)
-    setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
+        setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
+        compute_again(connection, setting, clock.now())
     broker = broker_of(settings)
     broker.ensure(OWN_TOPICS)
     connect = partial(bootstrap.connect, url)

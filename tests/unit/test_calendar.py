@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from models.calendar import CalendarOverride, DayNature, DaySource, WorkCalendar
+from models.calendar import DayNature, DaySource, WorkCalendar
+from models.calendar_days import CalendarOverride, decoded, encoded
 from models.calendar_file import CalendarFileInvalid, load_override
 
 CALENDAR = WorkCalendar()
@@ -72,13 +74,38 @@ def test_the_administrator_overrules_every_other_source() -> None:
     assert calendar.version != CALENDAR.version
 
 
-def test_the_version_tells_libraries_and_override_apart() -> None:
+def test_the_version_tells_what_is_known_apart() -> None:
     one = WorkCalendar(CalendarOverride(days_off={date(2027, 1, 1): "元旦"}))
     same = WorkCalendar(CalendarOverride(days_off={date(2027, 1, 1): "元旦"}))
     other = WorkCalendar(CalendarOverride(days_off={date(2027, 1, 2): "元旦"}))
     assert one.version == same.version
-    assert len({one.version, other.version, CALENDAR.version}) == 3
-    assert "chinesecalendar-" in CALENDAR.version
+    published = replace(CALENDAR.days, workdays={})
+    versions = {one.version, other.version, CALENDAR.version, published.version}
+    assert len(versions) == 4
+    assert [("override" in version) for version in (one.version, published.version)] == [1, 0]
+
+
+@given(day=DAYS)
+def test_kept_days_answer_as_they_did(day: date) -> None:
+    override = CalendarOverride(days_off={date(2026, 3, 10): "停电检修"}, complete_years=(2028,))
+    known = WorkCalendar(override)
+    kept = WorkCalendar(kept=decoded(encoded(known.days)))
+    assert kept.version == known.version
+    assert kept.is_workday(day) == known.is_workday(day)
+
+
+def test_kept_days_do_not_ask_the_libraries() -> None:
+    days = replace(CALENDAR.days, days_off={date(2026, 3, 10): "旧历"}, guessed={})
+    kept = WorkCalendar(kept=days, version="then")
+    assert kept.version == "then"
+    assert not kept.is_workday(date(2026, 3, 10)).workday
+    assert kept.is_workday(date(2026, 10, 1)).workday
+    assert kept.is_workday(date(2027, 10, 1)).provisional
+
+
+def test_beyond_what_is_guessed_weeks_are_plain() -> None:
+    kind = CALENDAR.is_workday(date(2099, 10, 1))
+    assert (kind.workday, kind.provisional, kind.source) == (True, True, DaySource.GUESSED)
 
 
 @given(day=DAYS, count=st.integers(1, 300))

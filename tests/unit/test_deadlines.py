@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.calendar import CalendarOverride, WorkCalendar
+from models.calendar import WorkCalendar
+from models.calendar_days import CalendarOverride
 from models.deadlines import Deadline, beyond, due, extend, recompute, resume, warning_at
 from models.explain import explain
 from models.office import Office

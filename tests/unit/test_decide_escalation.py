@@ -22,7 +22,8 @@ from events.contract.reports import OutcomeEvidence
 from flows.decide.decision import Facts
 from flows.decide.draft import Draft
 from flows.decide.limits import run_case_limit
-from models.calendar import CalendarOverride, WorkCalendar
+from models.calendar import WorkCalendar
+from models.calendar_days import CalendarOverride
 from models.case import Case
 from models.clocks import Clock, ClockKind
 from models.deadlines import due, warning_at

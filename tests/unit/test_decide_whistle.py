@@ -11,7 +11,8 @@ from events.contract.escalation import (
     WhistleRequested,
 )
 from flows.decide.decision import Facts
-from models.calendar import CalendarOverride, WorkCalendar
+from models.calendar import WorkCalendar
+from models.calendar_days import CalendarOverride
 from models.case import Owner
 from models.clocks import ClockKind
 from models.deadlines import due, warning_at

@@ -99,6 +99,12 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('shard', 'seq', name=op.f('pk_audit'))
     )
     op.create_index('ix_audit_case', 'audit', ['case_id', 'case_seq'], unique=False)
+    op.create_table('calendars',
+    sa.Column('version', sa.String(), nullable=False),
+    sa.Column('kept_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('days', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('version', name=op.f('pk_calendars'))
+    )
     op.create_table('case_numbers',
     sa.Column('grid', sa.String(), nullable=False),
     sa.Column('day', sa.String(), nullable=False),
@@ -137,6 +143,7 @@ def upgrade() -> None:
     sa.Column('registered_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('policy_version', sa.String(), nullable=False),
+    sa.Column('calendar_version', sa.String(), nullable=False),
     sa.Column('rule', sa.String(), nullable=False),
     sa.Column('merge_candidate', sa.String(), nullable=False),
     sa.Column('merged_into', sa.String(), nullable=False),
@@ -338,6 +345,7 @@ def upgrade() -> None:
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('directory_revision', sa.BigInteger(), nullable=False),
     sa.Column('policy_version', sa.String(), nullable=False),
+    sa.Column('calendar_version', sa.String(), nullable=False),
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('signature', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('shard', 'seq', name=op.f('pk_journal'))
@@ -725,6 +733,7 @@ def downgrade() -> None:
     op.drop_index('ix_cases_history', table_name='cases', postgresql_where=sa.text("history_ref <> ''"))
     op.drop_table('cases')
     op.drop_table('case_numbers')
+    op.drop_table('calendars')
     op.drop_index('ix_audit_case', table_name='audit')
     op.drop_table('audit')
     op.drop_table('attempts')

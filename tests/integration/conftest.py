@@ -1,0 +1,30 @@
+"""A county that was founded once, to be copied for each test that decides on one shard."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from partygrid.embedded.postgres import Postgres
+from tests.one_shard import County, OneShard, copied, founded
+
+
+@pytest.fixture(scope="session")
+def county(postgres: Postgres, migrated: str, server_folder: Path) -> County:
+    """A database with the tests' county in it; its keys lie in its home."""
+    return founded(postgres, migrated, server_folder / "founded")
+
+
+@pytest.fixture
+def county_url(postgres: Postgres, county: County) -> Iterator[str]:
+    """Address of a copy of that database."""
+    with copied(postgres, county) as url:
+        yield url
+
+
+@pytest.fixture
+def shard(county_url: str, county: County) -> Iterator[OneShard]:
+    """The one engine of an installation of one shard, in that county."""
+    with closing(OneShard(county_url, county.home)) as made:
+        yield made
