@@ -4,6 +4,7 @@ import ast
 import statistics
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,20 @@ def test_the_layers_are_kept() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_everything_of_ours_is_in_a_layer() -> None:
+    """What stands in no layer may import anything, and nothing tells."""
+    written = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = written["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["type"] == "layers")
+    named = [name.strip() for layer in layers for name in layer.split("|")]
+    ours = {
+        f"partygrid.{path.stem}"
+        for path in (ROOT / "partygrid").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert sorted(named) == sorted({*PACKAGES, *ours} - {"partygrid", "partygrid.__init__"})
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=name_of)
