@@ -9,8 +9,9 @@ from events.outgoing_event import Outgoing
 from flows.conductor import Outbound
 from models.keys import SigningKey
 
-#: People act on full ticks: what happens within one happens at its end.
-TICK = timedelta(minutes=5)
+#: People act on full ticks: what happens within one happens at its end. Where it is an emergency
+#: ticks are short; else they are longer, so that a week has fewer instants.
+TICK, LONG_TICK = timedelta(minutes=5), timedelta(minutes=10)
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -50,9 +51,9 @@ class Agenda:
         self._due: list[tuple[datetime, str, int]] = []
         self._entries: list[Entry] = []
 
-    def put(self, at: datetime, entry: Entry, *, order: str = "") -> None:
-        """Put an entry on the first tick at or after `at`."""
-        tick = next_tick(at)
+    def put(self, at: datetime, entry: Entry, *, order: str = "", step: timedelta = TICK) -> None:
+        """Put an entry on the first tick of `step` at or after `at`."""
+        tick = next_tick(at, step)
         if tick <= self._end:
             heapq.heappush(self._due, (tick, order, len(self._entries)))
             self._entries.append(entry)
@@ -71,9 +72,9 @@ class Agenda:
         return taken
 
 
-def next_tick(moment: datetime) -> datetime:
-    """Return the first tick at or after `moment`."""
-    step, seconds = int(TICK.total_seconds()), int(moment.timestamp())
+def next_tick(moment: datetime, step: timedelta = TICK) -> datetime:
+    """Return the first tick of `step` at or after `moment`."""
+    length, seconds = int(step.total_seconds()), int(moment.timestamp())
     if moment.microsecond:
         seconds += 1
-    return datetime.fromtimestamp(-(-seconds // step) * step, moment.tzinfo)
+    return datetime.fromtimestamp(-(-seconds // length) * length, moment.tzinfo)

@@ -119,7 +119,11 @@ class Reporters:
             acting=acting,
         )
         return Planned(
-            at=wish.at, made=made, story=wish.story, restricted=needs.mark is not Mark.NONE
+            at=wish.at,
+            made=made,
+            story=wish.story,
+            restricted=needs.mark is not Mark.NONE,
+            pressing=pressing or needs.emergency,
         )
 
     def _source(self, wish: Wish) -> ReportSource:

@@ -22,7 +22,15 @@ from models.setting import Shelf
 from models.shard_store import directory_revision
 from models.values import Mark, case_id_of, derived_id
 from partygrid.sample.draw import Draw
-from partygrid.simulation.agenda import TICK, Agenda, Rotated, Said, Unsendable, next_tick
+from partygrid.simulation.agenda import (
+    LONG_TICK,
+    TICK,
+    Agenda,
+    Rotated,
+    Said,
+    Unsendable,
+    next_tick,
+)
 from partygrid.simulation.post import Post, app_of
 from partygrid.simulation.scene import Act, React, Scene
 from partygrid.simulation.stories import Story
@@ -44,6 +52,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     made: Outgoing
     story: Story = Story.SMOOTH
     restricted: bool = False
+    #: an emergency does not wait for a long tick
+    pressing: bool = False
 
 
 class Moment(Struct, frozen=True, kw_only=True):
@@ -113,7 +123,8 @@ class Week:
         if isinstance(made.data, ReportFiled):
             self._stories[case_id_of(made.source, made.id)] = planned.story
         said = Said(made=made, restricted=planned.restricted)
-        self.agenda.put(planned.at, said, order=made.id)
+        step = TICK if planned.pressing else LONG_TICK
+        self.agenda.put(planned.at, said, order=made.id, step=step)
 
     # --- playing -------------------------------------------------------------------------------
 
@@ -130,7 +141,7 @@ class Week:
     def _next(self) -> datetime | None:
         """Return the next instant: somebody acts, or a timer comes due."""
         due = self._conductor.next_due()
-        moments = [next_tick(due)] if due is not None else []
+        moments = [next_tick(due, LONG_TICK)] if due is not None else []
         moments += [self.agenda.next] if self.agenda.next is not None else []
         return min(moments, default=None)
 
@@ -239,18 +250,19 @@ class Week:
             return
         self._done.add((case.id, act.need))
         self.acts += 1
-        at = max(instant + act.after, instant + TICK)
+        step = TICK if case.emergency_level else LONG_TICK
+        at = max(instant + act.after, instant + step)
         made = Outgoing(
             id=act.event_id or derived_id("act", case.id, act.need),
             source=app_of(act.acting.role, case.township),
             data=act.data,
             township=case.township,
-            time=next_tick(at) - act.offline,
+            time=next_tick(at, step) - act.offline,
             acting=act.acting,
             subject=case.id,
         )
         said = Said(made=made, restricted=case.mark is not Mark.NONE)
-        self.agenda.put(at, said, order=f"{case.id}|{act.need}")
+        self.agenda.put(at, said, order=f"{case.id}|{act.need}", step=step)
 
     def _moved(self) -> list[Case]:
         """Return the cases that were decided about since the last look, by id."""
