@@ -307,6 +307,7 @@ class _Kept(Struct):
     cause: str = ""
     wave: int = 0
     replay_of: str = ""
+    out_of_order: bool = False
 
 
 _kept = msgspec.json.Decoder(_Kept)

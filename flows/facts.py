@@ -9,6 +9,7 @@ from events.contract.registry import TYPE_OF_PAYLOAD
 from events.contract.reports import HistoryRecorded, MergeDeclined, ReportFiled, ReportMerged
 from events.contract.tasks import TaskRequested
 from flows.decide.decision import Facts, Firing, Neighbour, OpenWork
+from flows.heard import claims_to_be_late
 from flows.workspace import Workspace
 from models.case import Case
 from models.clocks import ClockKind
@@ -41,6 +42,8 @@ class Needs(NamedTuple):
     number: tuple[str, str] | None = None
     #: township, category, since
     near: tuple[str, str, datetime] | None = None
+    #: source of which must be known what was heard, and since when
+    heard: tuple[str, datetime] | None = None
     #: version of the calendar by which limits are computed again
     calendar: str = ""
 
@@ -49,6 +52,13 @@ def needs_of(given: Event | Firing, kind: str, setting: Setting, now: datetime) 
     """Return what must be loaded for an event, or for a firing of a subject `kind`."""
     if isinstance(given, Firing):
         return _needs_of_firing(given, kind)
+    needs, limits = _needs_of_event(given, setting, now), setting.shelf.current.deadlines
+    if not claims_to_be_late(given, now, skew=limits.clock_skew, offline=limits.offline):
+        return needs
+    return needs._replace(heard=(given.source, given.time - limits.clock_skew))
+
+
+def _needs_of_event(given: Event, setting: Setting, now: datetime) -> Needs:
     subject = subject_of(given)
     step = TYPE_OF_PAYLOAD[type(given.data)].step
     if step is Step.DIRECTORY:

@@ -20,6 +20,7 @@ from flows.decide.decision import Decision, Firing
 from flows.decide.route import decide
 from flows.entries import entries_of
 from flows.facts import facts_for, subject_of
+from flows.heard import claims_to_be_late, contradicted, heard
 from flows.letters import Letters, answered
 from flows.scribe import Scribe, parked_id
 from flows.workspace import Workspace
@@ -53,7 +54,7 @@ class Fold:
 
     def event(self, raw: RawRecord, admitted: Admitted, texts: list[FreeText]) -> None:
         """Decide an event that is new; its words were taken out already."""
-        event, scribe = admitted.event, self.scribe
+        event, scribe = self._judged(admitted.event, raw.now), self.scribe
         subject = subject_of(event)
         try:
             decision = self._decide(event, subject, raw.now)
@@ -62,6 +63,7 @@ class Fold:
             self.letters.of_event(raw, DeadLetterReason.POISON, type(fault).__name__, event)
             return
         scribe.journal_event(event, admitted.kind, subject, raw.now, admitted.signature)
+        self._keep_in_mind(event, raw.now)
         scribe.texts(event, texts, subject)
         self._take(decision, event, subject, raw.now, at=raw.at, signature=admitted.signature)
         scribe.record(raw, decision.fate, decision.reason, event, subject)
@@ -72,6 +74,22 @@ class Fold:
             self._wake(subject, raw.now)
             if decision.other is not None:
                 self._wake(decision.other.id, raw.now)
+
+    def _judged(self, event: Event, now: datetime) -> Event:
+        """Say whether the time an app tells fits what it told before.
+
+        It stands in the journal: an event that waits was not told any later for that.
+        """
+        limits = self.setting.shelf.current.deadlines
+        if not claims_to_be_late(event, now, skew=limits.clock_skew, offline=limits.offline):
+            return event
+        before = self.work.heard.get(event.source, ())
+        wrong = contradicted(event, before, now, skew=limits.clock_skew)
+        return msgspec.structs.replace(event, out_of_order=wrong)
+
+    def _keep_in_mind(self, event: Event, now: datetime) -> None:
+        if event.sequence >= 0 and event.source in self.work.heard:
+            self.work.heard[event.source].append(heard(event, now))
 
     def duplicate(self, raw: RawRecord, event: Event) -> None:
         """Count a record whose event was decided before; answer its app once more."""

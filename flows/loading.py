@@ -9,6 +9,7 @@ import psycopg
 from events.codec import from_journal
 from flows.batch import DueFiring
 from flows.facts import Needs, desk, needs_of, neighbour, recent_since
+from flows.heard import Heard
 from flows.workspace import Workspace
 from models import case_store, ledger_store
 from models.clocks import ClockKind
@@ -48,6 +49,7 @@ def load_workspace(
     _learn_rules(cursor, work, needs, setting)
     _load_tasks(cursor, work, shard, needs)
     _load_report_facts(cursor, work, needs)
+    _load_heard(cursor, work, shard, needs)
     for township, due_at in rounds.items():
         since = recent_since(setting.shelf.current, due_at)
         rows = case_store.load_work(cursor, shard, township, since)
@@ -91,6 +93,18 @@ def _load_tasks(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs])
         work.tasks[task_id] = task
         if head is not None:
             work.heads[task_id] = head
+
+
+def _load_heard(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs]) -> None:
+    """Load what was heard of apps that tell of something long before it is heard."""
+    since: dict[str, datetime] = {}
+    for need in needs:
+        if need.heard is not None:
+            source, at = need.heard
+            since[source] = min(at, since.get(source, at))
+    work.heard = {source: [] for source in since}
+    for source, sequence, by, told, at in ledger_store.load_numbered(cursor, shard, since):
+        work.heard[source].append(Heard(sequence=sequence, by=by, told=told, at=at))
 
 
 def _load_report_facts(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:

@@ -69,6 +69,7 @@ class Scribe:
             now=now,
             body=to_journal(event),
             signature=signature,
+            sequence=event.sequence,
         )
 
     def journal_firing(self, firing: Firing, now: datetime) -> None:
@@ -87,13 +88,14 @@ class Scribe:
             signature="",
         )
 
-    def _entry(self, *, now: datetime, **columns: str) -> None:
+    def _entry(self, *, now: datetime, sequence: int = -1, **columns: str) -> None:
         self.seq += 1
         self.written.journal.append(
             {
                 **columns,
                 "shard": self.batch.shard,
                 "seq": self.seq,
+                "sequence": sequence,
                 "decided_at": now,
                 "directory_revision": self.revision,
                 "policy_version": self.setting.shelf.current.version,

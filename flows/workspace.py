@@ -7,6 +7,7 @@ the same batch did, and no outcome depends on where a batch ends.
 from datetime import datetime, timedelta
 
 from flows.decide.decision import Neighbour, OpenWork
+from flows.heard import Heard
 from models.audit_chain import ChainHead
 from models.case import Case
 from models.case_store import ReplacedPart, replaced_parts
@@ -36,6 +37,8 @@ class Workspace:
         self.neighbours: dict[tuple[str, str], dict[str, Neighbour]] = {}
         self.parked: dict[str, list[ParkedEvent]] = {}
         self.desks: dict[str, OpenWork] = {}
+        #: source → numbered events heard of it, for the sources that must be looked into
+        self.heard: dict[str, list[Heard]] = {}
 
     def case(self, case_id: str) -> Case:
         """Return the case as it stands now; a stub where nothing is known of it."""

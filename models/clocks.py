@@ -94,11 +94,18 @@ class Clock(Struct, frozen=True, kw_only=True):
     due_at: datetime
     #: how the instant came about; absent for plain calendar spans
     deadline: Deadline | None = None
+    #: when it first ran out unanswered, where it was set again for the same answer
+    missed_at: datetime | None = None
 
     @property
     def kind(self) -> ClockKind:
         """The kind, without the part."""
         return ClockKind(self.key.partition(":")[0])
+
+    @property
+    def ran_out_at(self) -> datetime:
+        """When it ran out, for a clock that is set again: the first time."""
+        return self.missed_at or self.due_at
 
     @property
     def part(self) -> str:

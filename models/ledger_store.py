@@ -1,6 +1,6 @@
 """What proves the order of things: journal, records, outcomes, what waits, outbox, timers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,25 @@ def known_hashes(
         ([source for source, _ in identities], [event_id for _, event_id in identities]),
     ).fetchall()
     return {(source, event_id): content for source, event_id, content in rows}
+
+
+def load_numbered(
+    cursor: Cursor, shard: int, since: Mapping[str, datetime]
+) -> list[tuple[str, int, str, datetime, datetime]]:
+    """Return what a shard heard of apps that number their events, each since its moment.
+
+    Rows: source, number, who wrote it down, when it happened as told, when it was decided.
+    """
+    if not since:
+        return []
+    return cursor.execute(
+        "SELECT j.source, j.sequence, coalesce(nullif(j.body::jsonb->'acting'->>'recorded_by', ''),"
+        " j.body::jsonb->'acting'->>'actor'), (j.body::jsonb->>'time')::timestamptz, j.decided_at"
+        " FROM unnest(%s::text[], %s::timestamptz[]) AS w (source, since)"
+        " JOIN journal j ON j.source = w.source AND j.decided_at >= w.since AND j.sequence >= 0"
+        " WHERE j.shard = %s ORDER BY j.seq",
+        (list(since), list(since.values()), shard),
+    ).fetchall()
 
 
 def append_journal(cursor: Cursor, rows: Sequence[Row]) -> None:

@@ -40,6 +40,12 @@ class Journal(Table, table=True):
     __table_args__ = (
         PrimaryKeyConstraint("shard", "seq"),
         Index("uq_journal_identity", "source", "event_id", unique=True),
+        Index(
+            "ix_journal_numbered",
+            "source",
+            "decided_at",
+            postgresql_where=text("sequence >= 0"),
+        ),
     )
     shard: int
     seq: int = big()
@@ -49,6 +55,8 @@ class Journal(Table, table=True):
     event_id: str
     event_type: str
     content_hash: str = ""
+    #: the app's own running number; -1 where it has none
+    sequence: int = big(default=-1)
     #: case, task or township it is about
     subject: str = ""
     township: str = ""

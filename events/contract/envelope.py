@@ -84,6 +84,8 @@ class Event(Struct, frozen=True, kw_only=True):
     wave: int = 0
     #: id of the dead-lettered event in whose place an operator sent it; else empty
     replay_of: str = ""
+    #: what its app told before shows that `time` is not when it happened; set by the engine
+    out_of_order: bool = False
 
     @property
     def known_as(self) -> str:

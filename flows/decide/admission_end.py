@@ -81,7 +81,7 @@ def review_late(sheet: Draft, firing: Firing) -> None:
         return
     rules = sheet.policy.admission
     role, span = next_review(rules, task)
-    task = start(sheet, task, ClockKind.TASK_REVIEW, span)
+    task = start(sheet, task, ClockKind.TASK_REVIEW, span, rang=firing.clock)
     record(
         sheet, task, f"timer:{firing.clock.kind}", reason="review_late", rule="admission/reviews"
     )

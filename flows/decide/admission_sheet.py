@@ -54,10 +54,21 @@ def denied(sheet: Draft, action: Action, *, code: str, asked_by: str) -> Refusal
     return Refusal(reason, {"role": acting.role}) if reason else None
 
 
-def start(sheet: Draft, task: VillageTask, kind: ClockKind, span: Span) -> VillageTask:
-    """Set a clock of the task that runs for `span` from now."""
+def start(
+    sheet: Draft, task: VillageTask, kind: ClockKind, span: Span, *, rang: Clock | None = None
+) -> VillageTask:
+    """Set a clock of the task that runs for `span` from now.
+
+    `rang` is the one before it, which nobody answered, where the same answer is waited for.
+    """
     deadline = sheet.limit(span)
-    clock = Clock(key=str(kind), generation=task.version, due_at=deadline.due_at, deadline=deadline)
+    clock = Clock(
+        key=str(kind),
+        generation=task.version,
+        due_at=deadline.due_at,
+        deadline=deadline,
+        missed_at=rang.ran_out_at if rang is not None else None,
+    )
     return change(sheet, task, clocks=with_clock(task.clocks, clock))
 
 

@@ -143,7 +143,8 @@ def ring_again(sheet: Draft, firing: Firing, span: Span) -> None:
     repeat = Span(SpanKind.CALENDAR, sheet.policy.ladders.repeat_last)
     last = rung(firing) + 1 >= len(_hearers(sheet))
     sheet.stop(firing.clock.kind)
-    sheet.start(firing.clock.kind, repeat if last else span, part=str(rung(firing) + 1))
+    part = str(rung(firing) + 1)
+    sheet.start(firing.clock.kind, repeat if last else span, part=part, rang=firing.clock)
 
 
 def record_unanswered(sheet: Draft, firing: Firing, who: RoleAt | None, *, rule: str) -> None:

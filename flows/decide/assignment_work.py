@@ -22,7 +22,6 @@ from flows.decide.handled import (
     sign_off,
     told,
 )
-from flows.decide.late import mark_late_received
 from flows.decide.route import handles
 from models.handling import Assignment, AssignmentState
 from models.policy.actions import Action
@@ -92,7 +91,6 @@ def handle(sheet: Draft, data: AssignmentHandled) -> Refusal | None:
             "without_helpers_because": data.without_helpers,
         },
     )
-    mark_late_received(sheet)
     return None
 
 

@@ -28,7 +28,7 @@ from flows.decide.consultation_rules import (
     steps,
 )
 from flows.decide.draft import Draft, Refusal
-from flows.decide.handled import acted_at
+from flows.decide.late import acted_at
 from flows.decide.route import handles
 from flows.decide.waiting import answer
 from models.case import Owner

@@ -103,10 +103,18 @@ class Draft:
             start or self.now, span, office=self.facts.office, policy_version=self.policy.version
         )
 
-    def start(self, kind: ClockKind, span: Span, *, part: str = "") -> Deadline:
-        """Set a clock of the case that runs for `span` from now."""
+    def start(
+        self, kind: ClockKind, span: Span, *, part: str = "", rang: Clock | None = None
+    ) -> Deadline:
+        """Set a clock of the case that runs for `span` from now.
+
+        `rang` is the one before it, which nobody answered, where the same answer is waited for.
+        """
         deadline = self.limit(span)
         self.start_until(kind, deadline.due_at, part=part, deadline=deadline)
+        if rang is not None:
+            again = replace(self.case.clocks[-1], missed_at=rang.ran_out_at)
+            self.change(clocks=(*self.case.clocks[:-1], again))
         return deadline
 
     def start_until(

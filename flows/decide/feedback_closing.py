@@ -7,7 +7,6 @@ from flows.decide.draft import Detail, Draft, Refusal, system
 from flows.decide.escalation import record_breach, rings
 from flows.decide.fitting import unfit
 from flows.decide.intake_marks import hand_to
-from flows.decide.late import mark_late_received
 from flows.decide.route import fires, handles
 from flows.decide.waiting import answer, waits_for
 from models.clocks import ClockKind
@@ -103,7 +102,6 @@ def close_by_person(sheet: Draft, data: CaseClosed) -> Refusal | None:
     sheet.done_by(Action.FEEDBACK_CLOSE, actor)
     late = waits_for(sheet, ClockKind.CLOSE) and sheet.case.clock(ClockKind.CLOSE) is None
     close(sheet, words=data.reason, detail={"late": late})
-    mark_late_received(sheet)
     return None
 
 

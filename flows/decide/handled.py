@@ -3,12 +3,9 @@
 Shared by assignments and whistles: whoever finishes, somebody else checks.
 """
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from events.contract.assignment import AssigneeKind
-from events.contract.envelope import Event
 from events.contract.escalation import UrgeKind
 from events.contract.feedback import VisitRequested
 from flows.decide.able import able
@@ -258,16 +255,3 @@ def told(owner: Owner) -> Recipient:
     if owner.person:
         return Person(id=PersonId(owner.person))
     return RoleAt(role=RoleName(owner.role), org=OrgId(owner.org))
-
-
-def acted_at(sheet: Draft) -> datetime:
-    """Return when the act counts as done.
-
-    That is the time the app told, where it carries the app's own running number and arrived
-    within the offline window; otherwise the time of deciding.
-    """
-    event = sheet.input
-    if not isinstance(event, Event) or event.sequence < 0:
-        return sheet.now
-    fits = event.time <= sheet.now <= event.time + sheet.policy.deadlines.offline
-    return event.time if fits else sheet.now

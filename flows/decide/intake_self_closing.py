@@ -7,7 +7,6 @@ from flows.decide.able import able
 from flows.decide.draft import Draft, Refusal
 from flows.decide.handled import told
 from flows.decide.intake_ending import end_work
-from flows.decide.late import mark_late_received
 from flows.decide.route import handles
 from models.clocks import ClockKind
 from models.policy.actions import Action
@@ -46,7 +45,6 @@ def self_close(sheet: Draft, data: ReportSelfClosed) -> Refusal | None:
             "audit": drawn,
         },
     )
-    mark_late_received(sheet)
     if sheet.case.reporter_ref:
         sheet.notify(NoticeKind.CASE_SELF_CLOSED, Reporter(sheet.case.reporter_ref))
     if drawn:

@@ -22,7 +22,7 @@ from flows.decide.escalation_notices import (
     tell_unit,
     unit_name,
 )
-from models.case import Rung
+from models.case import Case, Rung
 from models.clocks import Clock, ClockKind
 from models.deadlines import Deadline, beyond
 from models.policy.categories import Urgency
@@ -156,13 +156,14 @@ def reach(sheet: Draft, told: tuple[Told, ...], place: Place) -> tuple[tuple[Rol
 
 def _quiet(sheet: Draft, place: Place, entry: Rung, *, repeat: bool) -> str:
     """Return why nobody is told this time; the ladder goes on all the same."""
-    if sheet.case.late_received and place.limit == ClockKind.CASE_DUE and _handed_in(sheet):
+    if sheet.case.late_received and place.limit == ClockKind.CASE_DUE and is_handed_in(sheet.case):
         return "late_received"
     return "somebody_acted" if repeat and _acted_since(sheet, place, entry) else ""
 
 
-def _handed_in(sheet: Draft) -> bool:
-    return sheet.case.state in (CaseState.FEEDBACK, CaseState.CHECKING, CaseState.VISITING)
+def is_handed_in(case: Case) -> bool:
+    """Is the work said to be done, and with those who check it?"""
+    return case.state in (CaseState.FEEDBACK, CaseState.CHECKING, CaseState.VISITING)
 
 
 def _why(asked: list[Listener]) -> str:

@@ -23,7 +23,7 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.escalation import no_longer_needed, rings
 from flows.decide.publicity import end_publicity, tell_village, unsettled
 from flows.decide.route import fires, handles
-from models.clocks import ClockKind
+from models.clocks import Clock, ClockKind
 from models.consulting import Consultation, Objection
 from models.policy.actions import Action
 from models.policy.people import Role
@@ -51,9 +51,11 @@ def object_publicly(sheet: Draft, data: PublicityObjected) -> Refusal | None:
     return None
 
 
-def _await_answer(sheet: Draft, talk: Consultation, known: str, kind: NoticeKind) -> None:
+def _await_answer(
+    sheet: Draft, talk: Consultation, known: str, kind: NoticeKind, *, rang: Clock | None = None
+) -> None:
     rules = sheet.policy.consultation.publicity
-    deadline = sheet.start(ClockKind.OBJECTION_ANSWER, rules.answer, part=known)
+    deadline = sheet.start(ClockKind.OBJECTION_ANSWER, rules.answer, part=known, rang=rang)
     for role in rules.answered_by:
         tell_village(sheet, talk, kind, role, f"{known}|{kind}", due_at=instant(deadline.due_at))
 
@@ -191,7 +193,7 @@ def answer_late(sheet: Draft, firing: Firing) -> None:
     elif not objection.urged:
         talk = _set(sheet, talk, replace(objection, urged=True))
         sheet.record(action, reason="answer_late", detail={"objection": part})
-        _await_answer(sheet, talk, part, NoticeKind.OBJECTION_ANSWER_DUE)
+        _await_answer(sheet, talk, part, NoticeKind.OBJECTION_ANSWER_DUE, rang=firing.clock)
     else:
         _unanswered(sheet, talk, objection, action)
 

@@ -13,6 +13,7 @@ from events.contract.envelope import Event, Payload
 from events.contract.registry import TYPE_OF_PAYLOAD, EventType, Origin
 from flows.decide.decision import Audit, Decision, Facts, Firing, Input
 from flows.decide.draft import Draft, Refusal
+from flows.decide.late import count_as_on_time
 from flows.decide.rights import reach_of, why_not
 from models.case import Case
 from models.clocks import ClockKind
@@ -91,6 +92,7 @@ def decide(
         refusal = HANDLERS[type(event.data)](sheet, event.data)
     if refusal is not None:
         return _denied(sheet, fate, refusal, kind.action or kind.name, case)
+    count_as_on_time(sheet, case, task)
     return _applied(sheet, case)
 
 

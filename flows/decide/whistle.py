@@ -22,7 +22,7 @@ from flows.decide.whistle_calls import (
     rule_of,
     why_not_callable,
 )
-from models.clocks import ClockKind
+from models.clocks import Clock, ClockKind
 from models.handling import Whistle, WhistleState
 from models.policy.actions import Action
 from models.policy.people import OrgKind, Role
@@ -164,10 +164,11 @@ def ask_approver(sheet: Draft, whistle: Whistle, *, about: str) -> None:
     make_urgent(sheet, whistle, told)
 
 
-def ask_confirmer(sheet: Draft, whistle: Whistle, *, about: str) -> None:
+def ask_confirmer(sheet: Draft, whistle: Whistle, *, about: str, rang: Clock | None = None) -> None:
     """Tell the principal that an emergency whistle waits for a word afterwards; set its clock.
 
-    A principal outside the circle of a marked case is neither told nor waited for.
+    A principal outside the circle of a marked case is neither told nor waited for. `rang` is the
+    clock before it, where the word was waited for already.
     """
     rule = rule_of(sheet, whistle)
     if rule.confirmer is None or rule.confirm_within is None:
@@ -176,7 +177,7 @@ def ask_confirmer(sheet: Draft, whistle: Whistle, *, about: str) -> None:
     if not in_circle(sheet, who):
         sheet.record(Action.ESCALATION_WHISTLE_CONFIRM_AFTER, reason="nobody_may_confirm")
         return
-    deadline = sheet.start(ClockKind.WHISTLE_CONFIRM, rule.confirm_within)
+    deadline = sheet.start(ClockKind.WHISTLE_CONFIRM, rule.confirm_within, rang=rang)
     sheet.notify(
         NoticeKind.WHISTLE_TO_CONFIRM,
         who,

@@ -53,7 +53,7 @@ def approval_unanswered(sheet: Draft, firing: Firing) -> None:
         tell_requester(sheet, whistle, "case_moved_on")
         return
     rule = rule_of(sheet, whistle)
-    sheet.start(ClockKind.WHISTLE_APPROVAL, rule.approve_within)
+    sheet.start(ClockKind.WHISTLE_APPROVAL, rule.approve_within, rang=firing.clock)
     turn = send_up(sheet, firing, whistle.org)
     ask_approver(sheet, whistle, about=f"{whistle.id}-{turn}")
 
@@ -71,7 +71,7 @@ def confirmation_unanswered(sheet: Draft, firing: Firing) -> None:
         no_longer_needed(sheet, firing)
         return
     turn = send_up(sheet, firing, whistle.org)
-    ask_confirmer(sheet, whistle, about=f"{whistle.id}-{turn}")
+    ask_confirmer(sheet, whistle, about=f"{whistle.id}-{turn}", rang=firing.clock)
 
 
 @fires(Step.ESCALATION, ClockKind.WHISTLE_SIGN, ClockKind.WHISTLE_ARRIVE, ClockKind.WHISTLE_PLAN)

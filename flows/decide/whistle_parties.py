@@ -15,7 +15,7 @@ from flows.decide.draft import Draft, Refusal
 from flows.decide.escalation_notices import tell_role, tell_unit, unit_name
 from flows.decide.handled import say_handled, sign_off
 from flows.decide.ladder import stop_ladder
-from flows.decide.late import in_time, mark_late_received
+from flows.decide.late import in_time
 from flows.decide.route import handles
 from flows.decide.waiting import answer as answered
 from flows.decide.waiting import waits_for
@@ -134,7 +134,6 @@ def finish(sheet: Draft, data: WhistleFinished) -> Refusal | None:
             words=data.without_helpers,
             detail={"missing": ",".join(missing)},
         )
-    mark_late_received(sheet)
     party = answer(sheet, replace(found, done_at=sheet.now), ClockKind.WHISTLE_FINISH)
     _close(sheet)
     say_handled(

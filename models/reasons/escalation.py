@@ -10,6 +10,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "事情在时限内办完,消息迟到,按按时计。",
         "Done in time and heard late: it counts as on time.",
     ),
+    "told_out_of_order": (
+        "所报时间与同一应用先前所报的先后不符,按收到时间计。",
+        "The time told does not fit what the app told before: it counts when it was heard.",
+    ),
     "somebody_acted": (
         "上次提醒后已有进展,本次不再提醒。",
         "The case has moved since it was last told; nobody is told this time.",

@@ -15,8 +15,8 @@ Connection = psycopg.Connection[Any]
 PRODUCERS = "producers"
 
 _NUMBERED = """
-SELECT source, (body::jsonb->>'sequence')::bigint AS number, min(decided_at)
-FROM journal WHERE kind = 'external' AND body::jsonb->>'sequence' <> '-1' GROUP BY 1, 2
+SELECT source, sequence, min(decided_at)
+FROM journal WHERE kind = 'external' AND sequence >= 0 GROUP BY 1, 2
 """
 _LETTERS = """
 SELECT source, headers, value, at FROM dead_letters

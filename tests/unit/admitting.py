@@ -108,18 +108,27 @@ class Desk:
     def clock(self, kind: ClockKind) -> Clock | None:
         return next((clock for clock in self.task.clocks if clock.kind is kind), None)
 
-    def say(self, data: Payload, acting: Acting = CIVIL, *, township: str = TOWNSHIP) -> Decision:
+    def say(
+        self,
+        data: Payload,
+        acting: Acting = CIVIL,
+        *,
+        township: str = TOWNSHIP,
+        occurred: datetime | None = None,
+        sequence: int = -1,
+    ) -> Decision:
         """Decide an event now."""
         self.count += 1
         event = Event(
             id=f"e{self.count}",
             source=world.APP_SOURCE,
             type=TYPE_OF_PAYLOAD[type(data)].full_name,
-            time=self.now,
+            time=occurred or self.now,
             township=township,
             subject=self.known.id if self.known else "",
             acting=acting,
             data=data,
+            sequence=sequence,
         )
         if isinstance(data, TaskRequested) and self.known is None:
             opened = task_id_of(event.source, event.id)

@@ -139,6 +139,7 @@ class Desk:
         after: timedelta = timedelta(),
         occurred: datetime | None = None,
         sequence: int = -1,
+        out_of_order: bool = False,
     ) -> Decision:
         """Let somebody do something `after` the present moment."""
         self.now += after
@@ -154,6 +155,7 @@ class Desk:
             acting=world.acting(role, org, actor=actor),
             data=data,
             sequence=sequence,
+            out_of_order=out_of_order,
         )
         return self._take(decide(self.case, self.facts, event, self.policy, self.now), event)
 

@@ -340,6 +340,7 @@ def upgrade() -> None:
     sa.Column('event_id', sa.String(), nullable=False),
     sa.Column('event_type', sa.String(), nullable=False),
     sa.Column('content_hash', sa.String(), nullable=False),
+    sa.Column('sequence', sa.BigInteger(), nullable=False),
     sa.Column('subject', sa.String(), nullable=False),
     sa.Column('township', sa.String(), nullable=False),
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=False),
@@ -350,6 +351,7 @@ def upgrade() -> None:
     sa.Column('signature', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('shard', 'seq', name=op.f('pk_journal'))
     )
+    op.create_index('ix_journal_numbered', 'journal', ['source', 'decided_at'], unique=False, postgresql_where=sa.text('sequence >= 0'))
     op.create_index('uq_journal_identity', 'journal', ['source', 'event_id'], unique=True)
     op.create_table('notice_holds',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -709,6 +711,7 @@ def downgrade() -> None:
     op.drop_table('notices')
     op.drop_table('notice_holds')
     op.drop_index('uq_journal_identity', table_name='journal')
+    op.drop_index('ix_journal_numbered', table_name='journal', postgresql_where=sa.text('sequence >= 0'))
     op.drop_table('journal')
     op.drop_table('installation')
     op.drop_table('identities')
