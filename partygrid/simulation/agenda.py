@@ -11,7 +11,7 @@ from models.keys import SigningKey
 
 #: People act on full ticks: what happens within one happens at its end. Where it is an emergency
 #: ticks are short; else they are longer, so that a week has fewer instants.
-TICK, LONG_TICK = timedelta(minutes=5), timedelta(minutes=10)
+TICK, LONG_TICK = timedelta(minutes=5), timedelta(minutes=15)
 
 
 class Said(Struct, frozen=True, kw_only=True):
