@@ -140,6 +140,7 @@ def facts_for(
         office=office,
         newest=setting.shelf.office(policy.version, _calendar_of(given)),
         other=work.cases.get(others[0]) if others else None,
+        main=work.main(case),
         township=work.township(given.township),
     )
 

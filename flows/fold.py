@@ -17,7 +17,7 @@ from events.contract.registry import TYPE_OF_PAYLOAD
 from events.texts import FreeText
 from flows.batch import Batch, Coordinate, DueFiring, RawRecord
 from flows.decide.decision import Decision, Firing
-from flows.decide.route import decide
+from flows.decide.route import CASE_MERGED, decide
 from flows.entries import entries_of
 from flows.facts import facts_for, subject_of
 from flows.heard import claims_to_be_late, contradicted, heard
@@ -369,6 +369,8 @@ class Fold:
         written.fates.append((*coordinate, str(fate), reason))
 
     def _answer(self, event: Event, decision: Decision, subject: str, now: datetime) -> None:
+        if decision.reason == CASE_MERGED and (main := self.work.main(self.work.case(subject))):
+            subject = main.id
         for event_id in answered(event):
             self.scribe.outcome(
                 event.source,

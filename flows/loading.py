@@ -73,10 +73,14 @@ def _load_cases(
     cursor: Cursor, work: Workspace, shard: int, needs: list[Needs], waiting: list[str]
 ) -> None:
     ids = {case_id for need in needs for case_id in need.cases} | set(waiting)
-    for case_id, stored in case_store.load_cases(cursor, shard, ids).items():
-        work.cases[case_id] = work.before[case_id] = stored.case
-        if stored.head is not None:
-            work.heads[case_id] = stored.head
+    while ids:
+        for case_id, stored in case_store.load_cases(cursor, shard, ids).items():
+            work.cases[case_id] = work.before[case_id] = stored.case
+            if stored.head is not None:
+                work.heads[case_id] = stored.head
+        # What acts on a merged case is told under which one it is handled now.
+        ids = {case.merged_into for case in work.cases.values() if case.merged_into}
+        ids -= work.cases.keys()
 
 
 def _learn_rules(cursor: Cursor, work: Workspace, needs: list[Needs], setting: Setting) -> None:

@@ -45,6 +45,13 @@ class Workspace:
         known = self.cases.get(case_id)
         return known if known is not None else Case(id=CaseId(case_id))
 
+    def main(self, case: Case) -> Case | None:
+        """Return the case under which a merged one is handled; None for one that was not merged."""
+        found = None
+        while case.merged_into:
+            found = case = self.case(case.merged_into)
+        return found
+
     def township(self, township_id: str) -> Township:
         """Return the township as it stands now."""
         known = self.townships.get(township_id)

@@ -60,6 +60,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     sequence: int = 1
     #: the case another one is merged into
     other: Case | None = None
+    #: where a merged case is handled now (not where it was merged first, if that was merged too)
+    main: Case | None = None
     #: person → what is on the desk (matching rounds only)
     work: dict[str, OpenWork] = {}
     #: cases that wait for the round (matching rounds only)

@@ -19,9 +19,11 @@ from models.case import Case
 from models.clocks import ClockKind
 from models.policy.actions import Action
 from models.policy.schema import Policy
-from models.values import SYSTEM_PREFIX, Fate, Step
+from models.values import SYSTEM_PREFIX, CaseState, Fate, Step
 from models.village import Township, VillageTask
 
+#: Refused because the case is handled under another; the answer names that one.
+CASE_MERGED = "case_merged"
 #: A handler writes on the sheet and returns None, or says why not.
 EventHandler = Callable[[Draft, Any], Refusal | None]
 TimerHandler = Callable[[Draft, Firing], Refusal | None]
@@ -107,7 +109,7 @@ def _admit(sheet: Draft, event: Event, kind: EventType) -> tuple[Fate, Refusal |
         return Fate.PARKED, Refusal("case_unknown")
     if (elsewhere := _elsewhere(event, case.township)) is not None:
         return Fate.REFUSED, elsewhere
-    if event.case_version > case.version:
+    if event.case_version > case.version and case.state is not CaseState.MERGED:
         return Fate.PARKED, Refusal("version_ahead", {"version": case.version})
     if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
         return Fate.REFUSED, None
@@ -137,6 +139,8 @@ def _elsewhere(event: Event, township: str) -> Refusal | None:
 def _fits(sheet: Draft, event: Event, action: Action) -> tuple[Fate, Refusal | None]:
     lifecycle, state = sheet.policy.lifecycle, sheet.case.state
     if not lifecycle.fits(state, action):
+        if state is CaseState.MERGED:
+            return Fate.REFUSED, _merged(sheet)
         ahead = lifecycle.may_fit_later(state, action)
         return (
             Fate.PARKED if ahead else Fate.REFUSED,
@@ -146,6 +150,13 @@ def _fits(sheet: Draft, event: Event, action: Action) -> tuple[Fate, Refusal | N
         if event.acting.actor in sheet.case.deeds.get(barred, ()):
             return Fate.REFUSED, Refusal("same_person", {"did": str(barred)})
     return Fate.REFUSED, None
+
+
+def _merged(sheet: Draft) -> Refusal:
+    """Say on which case to act instead: nothing more happens on this one."""
+    main, into = sheet.facts.main, sheet.case.merged_into
+    number = main.number if main is not None else ""
+    return Refusal(CASE_MERGED, {"into": main.id if main else into, "into_number": number})
 
 
 def _decide_firing(

@@ -19,6 +19,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "案件当前状态不能做这个操作,请刷新后查看案件现状。",
         "The case's state does not allow this act; look at the case again.",
     ),
+    "case_merged": (
+        "本案已并入另一案件,请在答复所列的主案中办理。",
+        "The case was merged into another one; act on the one that the answer names.",
+    ),
     "unknown_role": ("没有这个角色,请检查所用身份。", "No such role; check the acting role."),
     "role_may_not": (
         "这个角色没有此项权限,请由有权的人办理。",
