@@ -86,6 +86,11 @@ class App(Spell, frozen=True, kw_only=True):
     restricted: bool = False
 
 
+def within(territories: Iterable[str], code: str) -> bool:
+    """Does a place lie in one of the territories?"""
+    return any(code.startswith(territory) for territory in territories)
+
+
 class Directory:
     """The directory at one revision. Every query names the moment it asks about.
 
@@ -144,6 +149,11 @@ class Directory:
     def app(self, key_id: str, on: datetime) -> App | None:
         """Return the app whose key is valid at `on`, or None."""
         return _at(self._apps.get(key_id), on)
+
+    def last_app(self, key_id: str, on: datetime) -> App | None:
+        """Return the app of this key as it was known last by `on`, whether the key ended or not."""
+        spells = [spell for spell in self._apps.get(key_id, ()) if spell.valid_from <= on]
+        return spells[-1] if spells else None
 
     def above(self, org_id: str, on: datetime) -> Iterator[Org]:
         """Yield the organisation and those above it, up to the county."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from events.contract.envelope import Event, Payload
 from events.contract.registry import TYPE_OF_PAYLOAD, EventType, Origin
+from flows.decide.app_reach import beyond_app
 from flows.decide.decision import Audit, Decision, Facts, Firing, Input
 from flows.decide.draft import Draft, Refusal
 from flows.decide.late import count_as_on_time
@@ -102,13 +103,17 @@ def _admit(sheet: Draft, event: Event, kind: EventType) -> tuple[Fate, Refusal |
     """Check what every type must pass: the subject is there, the right, the state, the person."""
     case = sheet.case
     if kind.step is Step.ADMISSION and sheet.task is not None:
-        return Fate.REFUSED, _elsewhere(event, sheet.task.township)
+        elsewhere = _elsewhere(event, sheet.task.township)
+        return Fate.REFUSED, elsewhere or beyond_app(sheet, event, *sheet.task.villages)
     if kind.step in (Step.DIRECTORY, Step.ADMISSION) or not kind.needs_subject:
         return Fate.REFUSED, None
     if case.version == 0:
         return Fate.PARKED, Refusal("case_unknown")
-    if (elsewhere := _elsewhere(event, case.township)) is not None:
-        return Fate.REFUSED, elsewhere
+    reach = reach_of(case)
+    if refusal := _elsewhere(event, case.township) or beyond_app(
+        sheet, event, reach.code, mark=case.mark
+    ):
+        return Fate.REFUSED, refusal
     if event.case_version > case.version and case.state is not CaseState.MERGED:
         return Fate.PARKED, Refusal("version_ahead", {"version": case.version})
     if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
@@ -117,7 +122,7 @@ def _admit(sheet: Draft, event: Event, kind: EventType) -> tuple[Fate, Refusal |
     if reason := why_not(
         event.acting,
         action,
-        reach_of(case),
+        reach,
         directory=sheet.facts.directory,
         policy=sheet.policy,
         on=sheet.now,

@@ -44,6 +44,14 @@ REASONS: dict[str, tuple[str, str]] = {
         "这件事只限指定人员办理。",
         "The case is restricted to a named circle.",
     ),
+    "outside_app": (
+        "这件事不在该应用登记的地域内,请换有权的应用或渠道。",
+        "The case or task lies outside the territories registered for the app.",
+    ),
+    "app_not_restricted": (
+        "该应用未登记办理保密、绕行案件,请换有权的应用或渠道。",
+        "The app is not registered for acts on marked cases.",
+    ),
     "outside_scope": (
         "这件事不在您的管辖范围内。",
         "The case lies outside the scope of the role.",
