@@ -17,17 +17,18 @@ from msgspec import Struct
 
 from events.assertions import NotAsserted, key_id_of, read_assertion
 from events.codec import Decoded, Undecodable
-from events.contract.envelope import Event
+from events.contract.envelope import Event, Payload
 from events.contract.registry import (
-    RESTRICTED_PREFIX,
     TYPE_OF_PAYLOAD,
     Origin,
     Topic,
     plain_topic,
 )
 from events.contract.reports import HistoryRecorded, ReportFiled
+from events.contract.tasks import TaskRequested
 from events.signing import content_hash, signing_input
-from models.directory import App, Directory
+from events.topics import is_restricted, tells_of_marked
+from models.directory import App, Directory, within
 from models.keys import PublicKey
 from models.policy.schema import Policy
 from models.values import SYSTEM_PREFIX, DeadLetterReason, is_id
@@ -96,7 +97,7 @@ def admit(
     if app is None:
         return _rejected(read, fault or DeadLetterReason.UNSIGNED, event.key_id)
     for reason, detail in (
-        _in_scope(event, app, topic),
+        _in_scope(gate, event, app, topic),
         _about_something(event),
         _on_topic(event, topic),
         _plausible(gate, event, now),
@@ -219,7 +220,7 @@ def _public_key(encoded: str) -> PublicKey:
     return PublicKey(base64.b64decode(encoded))
 
 
-def _in_scope(event: Event, app: App, topic: str) -> _Check:
+def _in_scope(gate: Gate, event: Event, app: App, topic: str) -> _Check:
     kind = TYPE_OF_PAYLOAD[type(event.data)]
     if kind.origin is Origin.ENGINE or event.acting.actor.startswith(SYSTEM_PREFIX):
         return DeadLetterReason.OUT_OF_SCOPE, "only the engine makes this"
@@ -227,9 +228,14 @@ def _in_scope(event: Event, app: App, topic: str) -> _Check:
         return DeadLetterReason.OUT_OF_SCOPE, kind.name
     if not any(event.township.startswith(code[:9]) for code in app.territories):
         return DeadLetterReason.OUT_OF_SCOPE, event.township
-    if is_restricted(topic) and not app.restricted:
+    if is_restricted(topic) and not app.restricted and not _reports_marked(gate, event):
         return DeadLetterReason.OUT_OF_SCOPE, topic
     return _PASSED
+
+
+def _reports_marked(gate: Gate, event: Event) -> bool:
+    """To report what few may know is open to every app that may report."""
+    return isinstance(event.data, ReportFiled) and tells_of_marked(event.data, gate.policy)
 
 
 def _about_something(event: Event) -> _Check:
@@ -239,11 +245,19 @@ def _about_something(event: Event) -> _Check:
 
 
 def _in_territory(event: Event, app: App) -> _Check:
-    """Refuse a grid outside the territories, which may be smaller than a township."""
-    grid = getattr(event.data, "grid", None)
-    if isinstance(grid, str) and not any(grid.startswith(code) for code in app.territories):
-        return DeadLetterReason.OUT_OF_SCOPE, grid
+    """Refuse a place outside the territories, which may be smaller than a township."""
+    for code in places_of(event.data):
+        if not within(app.territories, code):
+            return DeadLetterReason.OUT_OF_SCOPE, code
     return _PASSED
+
+
+def places_of(payload: Payload) -> tuple[str, ...]:
+    """Return the places that an event itself names: the grid of a matter, villages of a task."""
+    grid = getattr(payload, "grid", None)
+    if isinstance(grid, str) and grid:
+        return (grid,)
+    return payload.villages if isinstance(payload, TaskRequested) else ()
 
 
 def _on_topic(event: Event, topic: str) -> _Check:
@@ -294,8 +308,3 @@ def _rejected(
         township=event.township if event else known.township if known else "",
         proved=proved,
     )
-
-
-def is_restricted(topic: str) -> bool:
-    """Is it the twin on which marked cases travel?"""
-    return topic.startswith(RESTRICTED_PREFIX)

@@ -5,7 +5,7 @@ happens to the process that took it.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,8 @@ class Ready(Struct, frozen=True, kw_only=True):
     event: Event
     headers: list[tuple[str, bytes]]
     value: bytes
+    #: few may know of it, as its taker found; what it says itself and the stored case count anyhow
+    marked: bool = False
 
     @property
     def identity(self) -> Identity:
@@ -70,13 +72,14 @@ def keep(cursor: Cursor, ready: Sequence[Ready], *, partitions: int, now: dateti
     """
     _one_at_a_time(cursor, ready)
     known = _known(cursor, ready)
-    marked = _marked(cursor, ready)
+    marked = marked_cases(cursor, (one.event.subject for one in ready))
     answers, rows = [], []
     for one in ready:
         before = known.get(one.identity)
         if before is None:
             known[one.identity] = one.event.content_hash
-            rows.append(_row(one, one.event.subject in marked, partitions, now))
+            is_marked = one.marked or one.event.subject in marked
+            rows.append(_row(one, is_marked, partitions, now))
         same = before == one.event.content_hash
         answers.append(Kept.NEW if before is None else Kept.KNOWN if same else Kept.CONFLICT)
     if rows:
@@ -136,9 +139,9 @@ def _hash_of(headers: str, value: bytes, partition: int) -> str:
     return content_hash(read.attributes, read.data)
 
 
-def _marked(cursor: Cursor, ready: Sequence[Ready]) -> frozenset[str]:
+def marked_cases(cursor: Cursor, named: Iterable[str]) -> frozenset[str]:
     """Return the cases among the subjects of which only few may know."""
-    subjects = sorted({one.event.subject for one in ready if is_id(one.event.subject)})
+    subjects = sorted({subject for subject in named if is_id(subject)})
     if not subjects:
         return frozenset()
     rows = cursor.execute(

@@ -15,6 +15,7 @@ from events.codec import from_journal
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD
 from events.texts import FreeText
+from events.topics import topic_onward
 from flows.batch import Batch, Coordinate, DueFiring, RawRecord
 from flows.decide.decision import Decision, Firing
 from flows.decide.route import CASE_MERGED, decide
@@ -110,7 +111,7 @@ class Fold:
         """Send a record on that lay in another township's partition."""
         self.scribe.written.outbox.append(
             self.scribe.outgoing.forwarded(
-                topic=raw.at.topic,
+                topic=topic_onward(raw.at.topic, event.data, self.setting.shelf.current),
                 township=event.township,
                 headers=raw.headers,
                 value=raw.value,

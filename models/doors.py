@@ -26,6 +26,7 @@ class AppTokens(Table, table=True):
     event_types: Any = json("[]")
     territories: Any = json("[]")
     roles: Any = json("[]")
+    restricted: bool = False
     issued_at: datetime = moment()
     expires_at: datetime = moment()
     revoked_at: datetime | None = moment(nullable=True)

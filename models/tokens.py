@@ -23,6 +23,7 @@ Cursor = psycopg.Cursor[Any]
 PREFIX = "pgt"
 #: Sources of this installation's own events.
 OWN_SOURCES = "partygrid/"
+_TOWNSHIP_DIGITS = 9
 #: As the contract spells a reference.
 _SOURCE = re.compile(r"[\w:.\-/]{1,64}")
 
@@ -55,6 +56,8 @@ class Token(Struct, frozen=True, kw_only=True):
     territories: tuple[str, ...] = ()
     #: patterns of roles its people may act in
     roles: tuple[str, ...] = ()
+    #: it may act on marked cases; to report one, every token for reports may
+    restricted: bool = False
     issued_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
@@ -64,11 +67,16 @@ class Token(Struct, frozen=True, kw_only=True):
         revoked = self.revoked_at is not None and self.revoked_at <= now
         return self.issued_at <= now < self.expires_at and not revoked
 
+    @property
+    def is_narrow(self) -> bool:
+        """Is its app one of less than whole townships?"""
+        return any(len(code) > _TOWNSHIP_DIGITS for code in self.territories)
+
     def excludes(self, *, type_name: str, township: str, role: str) -> str:
         """Return what of an event lies outside its scope; empty where nothing does."""
         if not any(fnmatchcase(type_name, pattern) for pattern in self.event_types):
             return "type"
-        if not any(township.startswith(code[:9]) for code in self.territories):
+        if not any(township.startswith(code[:_TOWNSHIP_DIGITS]) for code in self.territories):
             return "township"
         return "" if any(fnmatchcase(role, pattern) for pattern in self.roles) else "actingrole"
 
@@ -99,6 +107,7 @@ def issue_token(
     event_types: tuple[str, ...] = (),
     territories: tuple[str, ...] = (),
     roles: tuple[str, ...] = (),
+    restricted: bool = False,
 ) -> Issued:
     """Make a token for an app. Raises `BadScope`."""
     token = Token(
@@ -109,6 +118,7 @@ def issue_token(
         event_types=event_types,
         territories=territories,
         roles=roles,
+        restricted=restricted,
         issued_at=now,
         expires_at=expires_at,
     )

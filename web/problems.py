@@ -92,6 +92,11 @@ KINDS: dict[str, Kind] = {
         "来源与令牌所属应用不一致。",
         "The source is not that of the token's app.",
     ),
+    "case_not_known": Kind(
+        _S.CONFLICT,
+        "还没有收到这件事的上报,请等上报办理后再发。",
+        "The case is not known here yet; post it again when its report was decided.",
+    ),
     "rate_limited": Kind(
         _S.TOO_MANY_REQUESTS, "发送过于频繁,请稍后再试。", "Too many events in a minute."
     ),

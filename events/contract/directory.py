@@ -127,7 +127,7 @@ class AppKeySet(Payload, frozen=True, kw_only=True):
     territories: tuple[str, ...]
     #: event type name patterns it may send (`grid.report.*`)
     event_types: tuple[Label, ...]
-    #: may send marked cases' events
+    #: may act on marked cases; to report one, every app may
     restricted: bool = False
     valid_from: Moment
     valid_to: Moment | None = None

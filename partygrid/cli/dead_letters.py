@@ -48,10 +48,12 @@ def list_(
     """List dead letters, the newest first."""
     import msgspec
 
+    from partygrid import bootstrap
     from partygrid.operations.letters import list_letters
 
-    with _reached() as (_, cursor):
-        found = list_letters(cursor, reason=reason, every=every, limit=limit)
+    with _reached() as (settings, cursor):
+        policy = bootstrap.policy_of(settings)
+        found = list_letters(cursor, policy=policy, reason=reason, every=every, limit=limit)
     shown = [one for one in found if unrestricted or not one.restricted]
     if as_json:
         told = {"letters": [_plain(one) for one in shown], "restricted": len(found) - len(shown)}
@@ -100,10 +102,11 @@ def show(
     """Show one letter; its event may hold people's words."""
     import msgspec
 
+    from partygrid import bootstrap
     from partygrid.operations.letters import LetterIsRestricted, as_cloudevent, find_letter
 
-    with _reached() as (_, cursor):
-        found = find_letter(cursor, letter)
+    with _reached() as (settings, cursor):
+        found = find_letter(cursor, letter, policy=bootstrap.policy_of(settings))
         if found.restricted and not unrestricted:
             raise LetterIsRestricted
         content = as_cloudevent(cursor, found)
@@ -141,11 +144,12 @@ def replay(
 
     with _reached() as (settings, cursor):
         folder = bootstrap.secrets_folder(settings)
+        policy = bootstrap.policy_of(settings)
         made = send_again(
             cursor,
-            find_letter(cursor, letter),
+            find_letter(cursor, letter, policy=policy),
             by=by,
-            policy=bootstrap.policy_of(settings),
+            policy=policy,
             own_key=bootstrap.installation_key(folder, "own.key"),
             partitions=_partitions(cursor) or settings.partitions,
             now=present_moment(cursor.connection, WallClock().now()),

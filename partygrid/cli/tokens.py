@@ -51,6 +51,9 @@ def issue(
     role: Annotated[
         list[str], typer.Option(help="Pattern of the roles its people act in, as villager.")
     ] = [],  # noqa: B006
+    restricted: Annotated[
+        bool, typer.Option("--restricted", help="It may act on marked cases too.")
+    ] = False,
     days: Annotated[int, typer.Option(min=1, max=3660, help="How long it is in force.")] = 365,
     as_json: AsJson = False,
 ) -> None:
@@ -68,6 +71,7 @@ def issue(
         event_types=tuple(type_),
         territories=tuple(territory),
         roles=tuple(role),
+        restricted=restricted,
         lasts=timedelta(days=days),
     )
     with _reached() as (_, cursor):
@@ -139,7 +143,8 @@ def _table(settings: Settings, tokens: "list[Token]", now: "datetime") -> None:
             one.source,
             one.name,
             ", ".join(one.doors),
-            " / ".join(", ".join(part) for part in scope if part),
+            " / ".join(", ".join(part) for part in scope if part)
+            + (" / marked cases" if one.restricted else ""),
             *(f"{at.astimezone(zone):%Y-%m-%d}" if at else "" for at in days),
             standing(one, now),
         )

@@ -7,11 +7,15 @@ from typing import Any
 import msgspec
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.codec import Decoded, Undecodable, attributes_of, decode, from_journal
 from events.contract.envelope import Event
 from events.contract.registry import RESTRICTED_PREFIX
+from events.outbox import marked_cases
 from events.texts import erasable_fields, restore
+from events.topics import tells_of_marked
+from models.policy.schema import Policy
 from models.values import is_id
 from partygrid.errors import Invalid, Refused
 
@@ -20,6 +24,8 @@ Cursor = psycopg.Cursor[Any]
 #: What stands in place of words that were erased meanwhile.
 ERASED = "［已删除］"
 _TIMER = "timer:"
+#: How a report says that few may know of it.
+_WORDS_OF_MARKS = (b"bypass", b"confidential", b"concerns_minor")
 
 
 class NoSuchLetter(Invalid):
@@ -54,7 +60,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     replayed_as: str
     replayed_by: str
     replayed_at: datetime | None
-    #: it travelled on a twin for marked cases, or is a timer of one
+    #: few may know: it travelled on a twin for marked cases, or is about one, or reports one
     restricted: bool
     headers: list[tuple[str, str]]
     value: bytes
@@ -74,9 +80,7 @@ _SELECT = """
 SELECT d.id::text, d.shard, d.reason, d.detail, d.topic, d.partition, d."offset", d.source,
  d.event_id, d.event_type, d.township, d.proved, d.at, d.replayed_as, d.replayed_by, d.replayed_at,
  d.topic LIKE %(restricted)s OR EXISTS (SELECT FROM records r WHERE r.source = d.source
-  AND r.event_id = d.event_id AND r.topic LIKE %(restricted)s) OR EXISTS (SELECT FROM cases c
-  WHERE d.source = 'timer' AND c.id::text = split_part(d.event_id, '|', 1)
-  AND c.mark <> 'none') AS restricted,
+  AND r.event_id = d.event_id AND r.topic LIKE %(restricted)s) AS restricted,
  d.headers::text, d.value
 FROM dead_letters d
 """
@@ -87,19 +91,19 @@ ORDER BY d.at DESC, d.id LIMIT %(limit)s
 
 
 def list_letters(
-    cursor: Cursor, *, reason: str = "", every: bool = False, limit: int = 100
+    cursor: Cursor, *, policy: Policy, reason: str = "", every: bool = False, limit: int = 100
 ) -> list[Letter]:
     """Return the newest letters first; with `every` also those that were replayed."""
     values = {"every": every, "reason": reason, "limit": limit}
-    return _letters(cursor, _SELECT + _LIST, values)
+    return _letters(cursor, _SELECT + _LIST, values, policy)
 
 
-def find_letter(cursor: Cursor, name: str) -> Letter:
+def find_letter(cursor: Cursor, name: str, *, policy: Policy) -> Letter:
     """Return the letter of this id, or whose id begins so. Raises `NoSuchLetter`."""
     if not name.replace("-", "").isalnum():
         raise NoSuchLetter
     query = _SELECT + "WHERE d.id::text LIKE %(begins)s LIMIT 2"
-    found = _letters(cursor, query, {"begins": f"{name}%"})
+    found = _letters(cursor, query, {"begins": f"{name}%"}, policy)
     if len(found) > 1:
         raise NoSuchLetter(f"Several dead letters begin with {name}. Give more of the id.")
     if not found:
@@ -107,10 +111,28 @@ def find_letter(cursor: Cursor, name: str) -> Letter:
     return found[0]
 
 
-def _letters(cursor: Cursor, query: str, values: dict[str, Any]) -> list[Letter]:
+def _letters(cursor: Cursor, query: str, values: dict[str, Any], policy: Policy) -> list[Letter]:
     values["restricted"] = f"{RESTRICTED_PREFIX}%"
     rows = cursor.execute(query.encode(), values).fetchall()
-    return [_letter(row) for row in rows]
+    letters = [_letter(row) for row in rows]
+    subjects = {letter.id: subject_of_letter(cursor, letter) for letter in letters}
+    marked = marked_cases(cursor, subjects.values())
+    return [
+        replace(letter, restricted=True)
+        if subjects[letter.id] in marked or _tells_of_marked(cursor, letter, policy)
+        else letter
+        for letter in letters
+    ]
+
+
+def _tells_of_marked(cursor: Cursor, letter: Letter, policy: Policy) -> bool:
+    """Look into a letter that came openly; one that cannot be read is taken at its words."""
+    if letter.is_firing:
+        return False
+    read = read_letter(cursor, letter)
+    if isinstance(read, Undecodable):
+        return any(word in letter.value for word in _WORDS_OF_MARKS)
+    return tells_of_marked((read if isinstance(read, Event) else read.event).data, policy)
 
 
 def _letter(row: Sequence[Any]) -> Letter:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 
 from events.contract.envelope import Event
 from events.outbox import keep, vouched
@@ -15,8 +16,18 @@ WHERE c.id = 1 AND NOT c.handed_over AND o.source = %s AND o.event_id = %s
 
 
 def put_out(
-    cursor: psycopg.Cursor[Any], event: Event, *, own_key: bytes, partitions: int, now: datetime
+    cursor: psycopg.Cursor[Any],
+    event: Event,
+    *,
+    own_key: bytes,
+    partitions: int,
+    now: datetime,
+    marked: bool = False,
 ) -> None:
-    """Put an event into the outbox; in a time-lapse it bears the conductor's time."""
-    keep(cursor, [vouched(event, own_key)], partitions=partitions, now=now)
+    """Put an event into the outbox; in a time-lapse it bears the conductor's time.
+
+    `marked`: few may know of it, whatever it says itself.
+    """
+    ready = replace(vouched(event, own_key), marked=marked)
+    keep(cursor, [ready], partitions=partitions, now=now)
     cursor.execute(_AT_THE_PRESENT_INSTANT, (event.source, event.id))

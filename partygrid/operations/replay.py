@@ -17,6 +17,7 @@ from events.admission import ENGINE_KEY, ENGINE_SOURCE
 from events.codec import STRUCTURED, Undecodable, decode
 from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD, Origin
+from events.topics import tells_of_marked
 from flows.decide.decision import Firing
 from models.clocks import ClockKind
 from models.directory_store import load_directory
@@ -93,7 +94,8 @@ def replay(
         made = _timer_again(cursor, letter)
     else:
         event = _event(cursor, letter, by=by, attempt=attempt, edited=edited)
-        put_out(cursor, event, own_key=own_key, partitions=partitions, now=now)
+        marked = letter.restricted or tells_of_marked(event.data, policy)
+        put_out(cursor, event, own_key=own_key, partitions=partitions, now=now, marked=marked)
         made = Replayed(letter=letter.id, event_id=event.id, source=event.source, type=event.type)
     cursor.execute(
         "UPDATE dead_letters SET replayed_as = %s, replayed_by = %s, replayed_at = %s"

@@ -44,6 +44,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     event_types: tuple[str, ...] = ()
     territories: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    restricted: bool = False
     lasts: timedelta
 
 
@@ -65,6 +66,7 @@ def issue(cursor: Cursor, wanted: Wanted, *, now: datetime) -> Issued:
         event_types=wanted.event_types,
         territories=wanted.territories,
         roles=wanted.roles,
+        restricted=wanted.restricted,
         now=now,
         expires_at=now + wanted.lasts,
     )

@@ -25,6 +25,7 @@ from partygrid.embedded.postgres import Postgres
 from tests.integration.door_rig import (
     COUNTY,
     EXPIRY,
+    GRID,
     NOON,
     OWN_KEY,
     PARTITIONS,
@@ -217,8 +218,9 @@ def test_what_few_may_know_travels_apart(payload: ReportFiled, rig: DoorRig) -> 
 
 @pytest.mark.parametrize(("mark", "topic"), [("none", ""), ("confidential", "restricted.")])
 def test_so_does_everything_about_a_marked_case(mark: str, topic: str, rig: DoorRig) -> None:
-    rig.add(Cases(id=CASE, shard=0, version=1, state="REPORTED", mark=mark))
-    assert rig.post(told(ReportSupplemented(description="补充"), subject=CASE)).status_code == 202
+    rig.add(Cases(id=CASE, shard=0, version=1, state="REPORTED", mark=mark, grid=GRID))
+    body = told(ReportSupplemented(description="补充"), subject=CASE)
+    assert rig.post(body, token=rig.issue(restricted=True)).status_code == 202
     assert rig.outbox()[0][1] == f"{topic}grid.reports"
 
 

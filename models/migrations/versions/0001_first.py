@@ -23,6 +23,7 @@ def upgrade() -> None:
     sa.Column('event_types', postgresql.JSONB(none_as_null=True), server_default='[]', nullable=True),
     sa.Column('territories', postgresql.JSONB(none_as_null=True), server_default='[]', nullable=True),
     sa.Column('roles', postgresql.JSONB(none_as_null=True), server_default='[]', nullable=True),
+    sa.Column('restricted', sa.Boolean(), nullable=False),
     sa.Column('issued_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
