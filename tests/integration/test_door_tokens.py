@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from events.contract.reports import ReportSupplemented
-from models.values import derived_id
+from events.contract.reports import ReportMarked, ReportSupplemented
+from models.values import Mark, derived_id
 from partygrid.cli.main import app
 from partygrid.clock import WallClock
 from partygrid.embedded.postgres import Postgres
@@ -101,6 +101,20 @@ def test_its_scope_is_what_was_said(rig: DoorRig, command: Command) -> None:
     more = ReportSupplemented(description="补充")
     inside = told(more, time=now, subject=derived_id("a case"))
     assert rig.post(inside, token=token).status_code == 202
+
+
+@pytest.mark.parametrize("let", [False, True])
+def test_whether_it_may_act_on_marked_cases_is_said(
+    rig: DoorRig, command: Command, let: bool
+) -> None:
+    options = ("--restricted",) if let else ()
+    token = issued(command, *options, "--role", "acceptor")
+    assert [one["restricted"] for one in listed(command)] == [let]
+    assert ("marked cases" in command("token", "list").stdout) is let
+    marks = ReportMarked(mark=Mark.CONFIDENTIAL, reason="涉及未成年人")
+    body = told(marks, time=WallClock().now().isoformat(), actingrole="acceptor")
+    answer = rig.post({**body, "subject": derived_id("a case")}, token=token["token"])
+    assert answer.status_code == (202 if let else 403)
 
 
 def test_it_opens_the_doors_that_were_named(rig: DoorRig, command: Command) -> None:

@@ -24,10 +24,11 @@ from models.values import Mark, case_id_of
 from partygrid.embedded.postgres import Postgres
 from tests.rig import Rig
 from tests.rigged import command, found_county, raw, rigged, working
-from tests.world import GRID, GRIDS, NOW, SINCE, TOWNSHIP, VILLAGES, acting
+from tests.world import COUNTY, GRID, GRIDS, NOW, SINCE, TOWNSHIP, VILLAGES, acting, person
 
 MEMBER = acting(Role.GRID_MEMBER, GRID)
 OTHER_MEMBER = acting(Role.GRID_MEMBER, GRIDS[2])
+OPERATOR = person(Role.OPERATOR, COUNTY)
 ACCEPTOR = acting(Role.ACCEPTOR, TOWNSHIP)
 PLAIN, TRUSTED, VILLAGES_OWN = "app/plain", "app/trusted", "app/village"
 KEYS = {source: SigningKey.generate() for source in (PLAIN, TRUSTED, VILLAGES_OWN)}
@@ -213,6 +214,13 @@ def test_the_letter_of_a_marked_report_is_for_few_whichever_way_it_came(
     assert sent(rig, event) == ("dead-lettered", "unknown_place")
     assert event.id not in listed(rig)
     assert event.id in listed(rig, "--unrestricted")
+    (letter,) = rig.rows("SELECT id::text FROM dead_letters WHERE event_id = %s", event.id)
+    again = command(rig, "dead-letters", "replay", letter[0], "--as", OPERATOR, "--json")
+    assert again.exit_code == 0, again.output
+    rows = rig.rows(
+        "SELECT topic FROM outbox WHERE event_id = %s", json.loads(again.stdout)["event_id"]
+    )
+    assert rows == [(TWIN,)]
 
 
 def test_so_is_that_of_an_act_on_a_marked_case_and_of_one_nobody_can_read(rig: Rig) -> None:
