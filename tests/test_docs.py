@@ -1,5 +1,6 @@
 """The pages keep up with the code."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,6 +20,7 @@ from events.contract.consultation import ConsultationKind, ConsultationOutcome, 
 from events.contract.directory import Availability
 from events.contract.escalation import AccountabilityKind, UrgeKind
 from events.contract.feedback import VisitResult
+from events.contract.registry import EVENT_TYPES, Topic
 from events.contract.reports import ReportSource, Verdict
 from models.case import AskKind
 from models.clocks import ClockKind
@@ -277,3 +279,14 @@ def test_a_make_target_that_a_page_names_exists(path: Path) -> None:
 
 def test_generated_pages_are_fresh() -> None:
     assert events_docs.main(["--check"]) == 0
+
+
+def test_they_do_not_hang_on_which_module_was_imported_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = json.dumps(events_docs.asyncapi())
+    kinds = EVENT_TYPES.items()
+    turned = {n: kind for topic in reversed(Topic) for n, kind in kinds if kind.topic is topic}
+    monkeypatch.setattr(events_docs, "EVENT_TYPES", turned)
+    assert list(turned) != [name for name, _ in kinds]
+    assert json.dumps(events_docs.asyncapi()) == before
