@@ -82,10 +82,13 @@ def replay(
     setting: Setting,
     directories: Directories,
     now: datetime,
+    *,
+    with_topics: bool = False,
 ) -> ShardState:
     """Decide entries of one shard, under one set of rules and one directory, again; store them.
 
-    Raises `NotKept` where the database no longer holds those rules.
+    `with_topics` also writes what concerns records and what would be published. Raises `NotKept`
+    where the database no longer holds those rules.
     """
     held = fence(cursor, state, state.positions)
     setting = _as_of(setting, entries[0])
@@ -104,7 +107,7 @@ def replay(
     fold = Fold(setting, work, batch, seq=held.seq, revision=entries[0].directory_revision)
     for entry in entries:
         _fold_one(cursor, fold, entry)
-    head = store(cursor, fold, held, batch, with_topics=False)
+    head = store(cursor, fold, held, batch, with_topics=with_topics)
     after = replace(held, seq=fold.scribe.seq, head=head, directory_revision=fold.scribe.revision)
     advance(cursor, after)
     return after

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from partygrid.embedded.postgres import Postgres
+from tests.integration.mixed_week import MixedWeek, mixed_week
 from tests.one_shard import County, OneShard, copied, founded
 
 
@@ -28,3 +29,10 @@ def shard(county_url: str, county: County) -> Iterator[OneShard]:
     """The one engine of an installation of one shard, in that county."""
     with closing(OneShard(county_url, county.home)) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def mixed(postgres: Postgres, migrated: str, server_folder: Path) -> Iterator[MixedWeek]:
+    """A played week in which much went wrong besides. Takes half a minute: mark tests `slow`."""
+    with mixed_week(postgres, migrated, server_folder) as week:
+        yield week

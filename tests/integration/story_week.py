@@ -1,7 +1,7 @@
 """A small played week: one township, one case of every story, everybody who has a part in it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,11 +17,13 @@ from models.values import Mark, case_id_of
 from partygrid.sample import apps
 from partygrid.sample.county import Sample, sample_county
 from partygrid.sample.places import Grid
+from partygrid.simulation.agenda import Entry
 from partygrid.simulation.everybody import PEOPLE
 from partygrid.simulation.post import Post
 from partygrid.simulation.requirements import Requirements, file_by, requirements
+from partygrid.simulation.scene import React
 from partygrid.simulation.stories import Story
-from partygrid.simulation.week import Cues, Planned, Week
+from partygrid.simulation.week import Cues, Planned, Trouble, Week
 from tests.rig import Rig
 
 #: A Monday 00:00 in Shanghai; no holiday near it.
@@ -51,17 +53,17 @@ class NoTrouble:
 class Played:
     """The week when it is over."""
 
-    def __init__(self, rig: Rig, ids: dict[Story, str]) -> None:
-        self.rig, self._ids = rig, ids
+    def __init__(self, rig: Rig, ids: dict[Story, str], sample: Sample) -> None:
+        self.rig, self.ids, self.sample = rig, ids, sample
 
     def case(self, story: Story) -> Case:
         """The case with this story, as it stands at the end."""
-        return self.rig.case(self._ids[story])
+        return self.rig.case(self.ids[story])
 
     def acts(self, story: Story) -> list[dict[str, Any]]:
         """What the audit says of it, in order."""
         query = "SELECT act::json FROM audit WHERE case_id = %s ORDER BY case_seq"
-        return [row[0] for row in self.rig.rows(query, self._ids[story])]
+        return [row[0] for row in self.rig.rows(query, self.ids[story])]
 
     def done(self, story: Story) -> Counter[str]:
         """`action:reason` of every audit record, counted."""
@@ -74,15 +76,26 @@ class Played:
     def told(self, story: Story) -> Counter[str]:
         """Kinds of the notices about it, counted."""
         query = "SELECT kind FROM notices WHERE case_id = %s"
-        return Counter(row[0] for row in self.rig.rows(query, self._ids[story]))
+        return Counter(row[0] for row in self.rig.rows(query, self.ids[story]))
 
     def column(self, query: str) -> frozenset[str]:
         """The first column of what the database says."""
         return frozenset(row[0] for row in self.rig.rows(query))
 
 
-def play(rig: Rig) -> Played:
-    """Play the week with one case of each story."""
+#: What else happens, given the sample and the reports: when, in which order of its tick, what.
+More = Callable[[Sample, Sequence[Planned]], Iterable[tuple[datetime, str, Entry]]]
+
+
+def play(
+    rig: Rig,
+    *,
+    trouble: Trouble | None = None,
+    reacts: Sequence[React] = PEOPLE,
+    cues: Cues | None = None,
+    more: More = lambda _sample, _reports: (),
+) -> Played:
+    """Play the week with one case of each story, and whatever else is asked for."""
     policy, shelf = rig.policy, rig.setting.shelf
     duty = (FOUNDED, END + timedelta(days=2))
     sample = sample_county(SEED, since=FOUNDED, at=FOUNDED, duty=duty, policy=policy)
@@ -94,19 +107,22 @@ def play(rig: Rig) -> Played:
         connection=rig.conductor._connection,
         post=Post(sample.keys),
         partitions=rig.partitions,
-        reacts=PEOPLE,
-        trouble=NoTrouble(),
+        reacts=reacts,
+        trouble=trouble or NoTrouble(),
         start=START,
         end=END,
-        cues=Cues(),
+        cues=cues or Cues(),
     )
     ids: dict[Story, str] = {}
-    for planned in _plan(sample, shelf.office(policy.version)):
+    reports = [*_plan(sample, shelf.office(policy.version))]
+    for planned in reports:
         week.plan(planned)
         if planned.made.id == planned.story:
             ids[planned.story] = case_id_of(planned.made.source, planned.made.id)
+    for at, order, entry in more(sample, reports):
+        week.agenda.put(at, entry, order=order)
     week.play()
-    return Played(rig, ids)
+    return Played(rig, ids, sample)
 
 
 # --- the county --------------------------------------------------------------------------------
