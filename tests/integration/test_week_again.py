@@ -1,17 +1,23 @@
-"""A mixed week decided again is the same everywhere, and what differs is found."""
+"""A mixed week decided again: the same everywhere, however it is cut, and what differs is found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count, cycle
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
+from flows.apply import Directories
+from flows.replay import Entry, read_entries, replay
 from models.every_table import Table
+from models.shard_store import take_shard
 from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
-from partygrid.rebuild import COMPARED, compare, rebuild
+from partygrid.rebuild import COMPARED, compare, go_together, rebuild
 from tests.integration.mixed_week import MixedWeek
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -20,6 +26,7 @@ Connection = psycopg.Connection[Any]
 
 #: When everything is recorded that is decided again.
 RECORDED = datetime(2027, 1, 1, tzinfo=UTC)
+_numbers = count(1)
 
 
 def columns(table: str) -> list[str]:
@@ -148,3 +155,122 @@ def test_a_row_too_few_or_too_many_is_found(
     finally:
         for connection in both:
             connection.rollback()
+
+
+# --- cut otherwise -------------------------------------------------------------------------------
+
+#: Tables of which nothing is decided: who owns what, and what was fixed when it was made.
+_NOT_DECIDED = {"shards", "installation", "policy_packs", "calendars", "responsibility_items"}
+#: The database's own numbers, and when a row was written.
+_ITS_OWN = {"outbox": ["id", "created_at"]}
+
+
+class Ground:
+    """The county as it was founded, to be copied; and the entries that come after."""
+
+    def __init__(self, mixed: MixedWeek, postgres: Postgres, template: str) -> None:
+        self.mixed, self._postgres = mixed, postgres
+        with bootstrap.connected(mixed.url) as source, source.cursor() as cursor:
+            entries = read_entries(cursor, 0, 0, 1_000_000)
+        began = next(n for n, entry in enumerate(entries) if not entry.changes_directory)
+        founding, self.entries = entries[:began], entries[began:]
+        postgres.create_database("week_ground", template=template)
+        url = postgres.url("week_ground")
+        bootstrap.prepare(url, mixed.settings, mixed.policy, RECORDED)
+        decide(mixed, url, founding, cycle([500]))
+
+    def cut(self, sizes: Iterable[int]) -> dict[str, list[str]]:
+        """Return everything there is when the week was decided in batches of these sizes."""
+        name = f"week_cut_{next(_numbers)}"
+        self._postgres.create_database(name, template="week_ground")
+        url = self._postgres.url(name)
+        decide(self.mixed, url, self.entries, cycle(sizes))
+        with bootstrap.connected(url) as connection:
+            found = everything(connection)
+        self._postgres.drop_database(name)
+        return found
+
+    def close(self) -> None:
+        self._postgres.drop_database("week_ground")
+
+
+def decide(mixed: MixedWeek, url: str, entries: list[Entry], sizes: Iterator[int]) -> None:
+    """Decide entries in batches; one ends early where the next entry cannot go along."""
+    directories = Directories()
+    with bootstrap.connected(url) as connection:
+        with connection.transaction(), connection.cursor() as cursor:
+            state = take_shard(cursor, 0, "again", RECORDED)
+        begun = 0
+        while begun < len(entries):
+            end, size = begun + 1, next(sizes)
+            while end < min(begun + size, len(entries)) and go_together(
+                entries[begun], entries[end]
+            ):
+                end += 1
+            with connection.transaction(), connection.cursor() as cursor:
+                state = replay(
+                    cursor,
+                    state,
+                    entries[begun:end],
+                    mixed.setting,
+                    directories,
+                    RECORDED,
+                    with_topics=True,
+                )
+            begun = end
+
+
+def everything(connection: Connection) -> dict[str, list[str]]:
+    """Return every row of every table that deciding writes; the outbox in its order."""
+    found = {}
+    for table in sorted(set(Table.metadata.tables) - _NOT_DECIDED):
+        order = "id" if table == "outbox" else "1"
+        query = sql.SQL("SELECT (to_jsonb(t) - {}::text[])::text FROM {} AS t ORDER BY {}").format(
+            sql.Literal(_ITS_OWN.get(table, [])), sql.Identifier(table), sql.SQL(order)
+        )
+        rows = [row[0] for row in connection.execute(query)]
+        if rows:
+            found[table] = rows
+    return found
+
+
+@pytest.fixture(scope="module")
+def ground(mixed: MixedWeek, postgres: Postgres, migrated: str) -> Iterator[Ground]:
+    made = Ground(mixed, postgres, migrated)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def one_by_one(ground: Ground) -> dict[str, list[str]]:
+    """What comes of it when every input is decided in a transaction of its own."""
+    return ground.cut([1])
+
+
+def differing(one: dict[str, list[str]], other: dict[str, list[str]]) -> list[str]:
+    """Return tables that differ, with the first rows that do."""
+    return [
+        f"{table}: {sorted(set(one.get(table, [])) ^ set(other.get(table, [])))[:2]}"
+        for table in sorted(one | other)
+        if one.get(table) != other.get(table)
+    ]
+
+
+def test_what_is_compared_between_cuts(one_by_one: dict[str, list[str]]) -> None:
+    written = {"cases", "timers", "audit", "notices", "outcomes", "outbox", "records", "parked"}
+    assert written | set(COMPARED) <= set(one_by_one)
+
+
+@pytest.mark.parametrize("size", [7, 500])
+def test_batches_of_any_size_decide_alike(
+    ground: Ground, one_by_one: dict[str, list[str]], size: int
+) -> None:
+    assert differing(one_by_one, ground.cut([size])) == []
+
+
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
+@given(sizes=st.lists(st.integers(1, 60), min_size=3, max_size=12))
+def test_cut_anywhere_it_is_decided_alike(
+    ground: Ground, one_by_one: dict[str, list[str]], sizes: list[int]
+) -> None:
+    assert differing(one_by_one, ground.cut(sizes)) == []
