@@ -131,7 +131,9 @@ def test_test_files_have_names_of_their_own() -> None:
 
 
 def test_no_test_is_skipped_or_expected_to_fail() -> None:
-    assert uses(TESTS, SKIPPING) == []
+    """But for servers that do not come along: one place skips, and fails where CI is set."""
+    others = [path for path in TESTS if path != ROOT / "tests" / "services" / "conftest.py"]
+    assert uses(others, SKIPPING) == []
 
 
 def test_no_test_mocks_our_own_code() -> None:

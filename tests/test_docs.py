@@ -265,11 +265,11 @@ def test_the_readme_shows_every_command(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_a_make_target_that_a_page_names_exists(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
     named = {
         word
         for code in code_of(text_of(path))
-        for word in re.findall(r"^ *(?:\$ )?make ([a-z]+)", code, re.MULTILINE)
+        for word in re.findall(r"^ *(?:\$ )?make ([a-z-]+)", code, re.MULTILINE)
     }
     assert named - targets - {"can"} == set()
 

@@ -1,0 +1,66 @@
+"""Real servers that not every machine has. On a laptop what is missing is skipped; in CI it fails.
+
+    kafka     Apache Kafka, one node, for this test alone: no topics, accounts or rights of others
+    cluster   the same with three nodes, every topic in three copies, two of which must be in sync
+
+Both are started once a session. A test may kill, stop and freeze their nodes; before the next one
+everything runs again.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import jars
+from tests.services.apache import Apache
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies here, so that it can be chosen or left out."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.services)
+
+
+def need(missing: str) -> None:
+    """Skip the test where something is missing, and say what; fail where CI is to have it."""
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"{missing}; CI must have it")
+    if missing:
+        pytest.skip(missing)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(server_folder: Path) -> Iterator[Apache]:
+    """One node. Tests ask for `kafka` instead."""
+    need(jars.missing())
+    with Apache(server_folder / "apache") as server:
+        yield server
+
+
+@pytest.fixture
+def kafka(kafka_server: Apache) -> Apache:
+    """Apache Kafka with one node, running and empty."""
+    kafka_server.mend()
+    kafka_server.empty()
+    return kafka_server
+
+
+@pytest.fixture(scope="session")
+def cluster_server(server_folder: Path) -> Iterator[Apache]:
+    """Three nodes. Tests ask for `cluster` instead."""
+    need(jars.missing())
+    with Apache(server_folder / "cluster", nodes=3) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(cluster_server: Apache) -> Apache:
+    """Apache Kafka with three nodes, running, in sync and empty."""
+    cluster_server.mend()
+    cluster_server.empty()
+    cluster_server.wait_in_sync()
+    return cluster_server
