@@ -27,6 +27,8 @@ class RawRecord(Struct, frozen=True, kw_only=True):
     value: bytes
     #: decision time: append time in the log, or when it was first read
     now: datetime
+    #: its timestamp, whoever set it: to measure by, never to decide by
+    written_at: datetime | None = None
 
 
 class DueFiring(Struct, frozen=True, kw_only=True):

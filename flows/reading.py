@@ -36,7 +36,8 @@ class Reading:
             if read.offset < self.read_to.get(read.topic, 0):
                 continue
             stamped = trust_timestamp or read.append_time
-            moment = datetime.fromtimestamp(read.timestamp / 1000, UTC) if stamped else now
+            written_at = _moment_of(read)
+            moment = written_at if stamped and written_at is not None else now
             # A clock ahead of ours never moves the reading.
             moment = moment if trust_timestamp else min(moment, now)
             self._waiting[read.topic].append(
@@ -51,6 +52,7 @@ class Reading:
                     headers=read.headers,
                     value=read.value,
                     now=moment,
+                    written_at=written_at,
                 )
             )
             self.read_to[read.topic] = read.offset + 1
@@ -97,6 +99,14 @@ class Reading:
             if any(one == topic for one, _ in gone):
                 kept = (record for record in queue if (topic, record.at.offset) not in gone)
                 self._waiting[topic] = deque(kept)
+
+
+def _moment_of(read: Read) -> datetime | None:
+    """Return a record's timestamp; None where it has none, or one that is no time at all."""
+    try:
+        return datetime.fromtimestamp(read.timestamp / 1000, UTC) if read.timestamp >= 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _order(record: RawRecord) -> tuple[datetime, int, int]:

@@ -1,7 +1,7 @@
 """Who carries a batch out: plainly, or as a task run in a step's shift (`flows.shifts`)."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from flows.batch import Batch, Result
 
@@ -17,6 +17,16 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """End what is open."""
+        ...
+
+
+@runtime_checkable
+class ShowingRunner(Runner, Protocol):
+    """Carries batches out where operators can see it, as long as a server answers."""
+
+    @property
+    def shown(self) -> bool:
+        """Does the server answer?"""
         ...
 
 

@@ -102,6 +102,11 @@ class Shifts:
         self._thread = threading.Thread(target=self._live, name="prefect", daemon=True)
         self._thread.start()
 
+    @property
+    def shown(self) -> bool:
+        """Does the server answer?"""
+        return self._answers
+
     def run(self, batch: Batch, work: Work) -> list[Result]:
         """Do `work` once: as a task run where that is possible now, else plainly."""
         if not self._answers:

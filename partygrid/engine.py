@@ -79,6 +79,11 @@ class Engine:
         self._topics_seen = clock.now()
         self._firing = FiringOrder(setting, consumer, clock)
 
+    @property
+    def mute_since(self) -> datetime | None:
+        """Since when the topics cannot be read, as far as timers wait for it; None: they can."""
+        return self._firing.mute_since
+
     # --- the loop ------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:

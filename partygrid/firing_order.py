@@ -62,6 +62,11 @@ class FiringOrder:
         self._mute_since: datetime | None = None
         self._ask_again_at = clock.now()
 
+    @property
+    def mute_since(self) -> datetime | None:
+        """Since when the broker does not say how far its topics reach; None: it does."""
+        return self._mute_since
+
     def fireable(
         self, held: Held, connection: Connection
     ) -> tuple[list[DueFiring], datetime | None]:

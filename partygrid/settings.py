@@ -159,6 +159,15 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines for people (`text`) or for programs (`json`)."
     )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address at which each process tells its metrics."
+    )
+    metrics_port: Port | None = Field(
+        default=None,
+        description="Port of a process's metrics (Prometheus), 0: any free one. `up` gives the "
+        "first process this one and each further the next; empty: `up` gives each a free one, "
+        "and a process that is started alone tells none.",
+    )
 
     @field_validator("home", "policy_dir", "calendar_file", "secrets_dir", "kafka_ca_file")
     @classmethod

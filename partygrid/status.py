@@ -32,6 +32,8 @@ class ProcessLine(Struct, frozen=True, kw_only=True):
     state: str
     pid: int | None
     starts: int
+    #: address of its metrics; empty where it tells none
+    metrics: str = ""
 
 
 class ShardLine(Struct, frozen=True, kw_only=True):
@@ -69,6 +71,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     parked: Waiting
     dead_letters: Waiting
     notices: Waiting
+    #: kept back after a restore until a person lets them go
+    notices_held: Waiting
     #: sends that a person must settle
     notices_unknown: int
     digests_due: Waiting
@@ -76,7 +80,13 @@ class Standing(Struct, frozen=True, kw_only=True):
     seal: int
     sealed_at: datetime | None
     unsealed: Waiting
+    #: when `audit verify` last held the audit against its copies, and whether it was sound
+    verified_at: datetime | None = None
+    verified_sound: bool | None = None
 
+
+#: Under this name the installation's facts tell of the last verification: [when, sound].
+VERIFIED = "audit_verified"
 
 _WAITING: Mapping[str, str] = {
     "timers_due": "SELECT count(*), min(due_at) FROM timers WHERE due_at <= %(now)s",
@@ -85,6 +95,7 @@ _WAITING: Mapping[str, str] = {
     "dead_letters": "SELECT count(*), min(at) FROM dead_letters WHERE replayed_at IS NULL",
     "notices": "SELECT count(*), min(created_at) FROM notices"
     " WHERE settled_at IS NULL AND held_at IS NULL",
+    "notices_held": "SELECT count(*), min(created_at) FROM notices WHERE held_at IS NOT NULL",
     "digests_due": "SELECT count(*), min(due_at) FROM digests"
     " WHERE sent_at IS NULL AND due_at <= %(now)s",
 }
@@ -94,6 +105,10 @@ SELECT count(*) FROM cases WHERE mark = 'none' AND state <> ALL(%s)
  AND breached_at IS NOT NULL AND NOT late_received
 """
 _SEAL = "SELECT number, made_at FROM seals ORDER BY number DESC LIMIT 1"
+_VERIFIED = """
+SELECT (value::jsonb->>0)::timestamptz, (value::jsonb->>1)::boolean
+FROM installation WHERE name = %s
+"""
 _UNSEALED = """
 SELECT coalesce(sum(s.audit_seq - s.sealed), 0)::bigint,
  min((a.circumstance::jsonb->>'recorded_at')::timestamptz)
@@ -114,6 +129,7 @@ def _read(connection: Connection, settings: Settings, now: datetime) -> Standing
     cases = dict(connection.execute(_CASES).fetchall())
     settled = sorted(str(state) for state in SETTLED_STATES)
     seal = connection.execute(_SEAL).fetchone() or (0, None)
+    verified = connection.execute(_VERIFIED, (VERIFIED,)).fetchone() or (None, None)
     waiting = {
         name: _waiting(_one(connection, query, {"now": now})) for name, query in _WAITING.items()
     }
@@ -131,6 +147,8 @@ def _read(connection: Connection, settings: Settings, now: datetime) -> Standing
         seal=seal[0],
         sealed_at=seal[1],
         unsealed=_waiting(_one(connection, _UNSEALED, (SEALED_TO,))),
+        verified_at=verified[0],
+        verified_sound=verified[1],
         **waiting,
     )
 
@@ -148,7 +166,13 @@ def _processes(settings: Settings) -> tuple[ProcessLine, ...]:
     """Return what a supervisor on this machine runs; nothing where somebody else runs it."""
     running = Installation.read(settings.home)
     return tuple(
-        ProcessLine(name=one.name, state=str(one.state), pid=one.pid, starts=one.starts)
+        ProcessLine(
+            name=one.name,
+            state=str(one.state),
+            pid=one.pid,
+            starts=one.starts,
+            metrics=one.metrics,
+        )
         for one in (running.children if running else ())
     )
 

@@ -87,4 +87,6 @@ def _waiting(standing: Standing) -> Table:
     table.add_row("sends to be settled by a person", str(standing.notices_unknown), "")
     seal = f"audit records after seal {standing.seal}"
     table.add_row(seal, str(standing.unsealed.count), ago(standing.unsealed.since, standing.at))
+    sound = {None: "never", True: "sound", False: "NOT SOUND"}[standing.verified_sound]
+    table.add_row(f"audit verified: {sound}", "", ago(standing.verified_at, standing.at))
     return table

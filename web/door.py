@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from jinja2 import Environment, PackageLoader
-from msgspec import Struct
+from msgspec import Struct, field
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,6 +19,7 @@ from models.policy.schema import Policy
 from models.vault import Vault
 from partygrid.clock import Clock
 from partygrid.errors import PartygridError
+from web.counted import DoorMetrics
 from web.database import Database
 from web.event_door import EventDoor, spoken
 from web.evidence_door import EvidenceDoor
@@ -41,6 +43,8 @@ class Installation(Struct, frozen=True, kw_only=True):
     vault: Vault
     evidence: EvidenceStore
     clock: Clock
+    #: what its process tells Prometheus
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: how long a body may take to come in
     within: timedelta = timedelta(seconds=10)
     file_within: timedelta = timedelta(seconds=60)
@@ -71,7 +75,7 @@ def create_app(made_of: Installation) -> FastAPI:
     )
     _tell_of_itself(app, database, description(version("partygrid"), policy.limits.evidence.kinds))
     _answer_problems(app)
-    app.add_middleware(Noted)
+    app.add_middleware(Noted, metrics=DoorMetrics(made_of.registry))
     return app
 
 

@@ -1,10 +1,12 @@
-"""One log line a request, without anything an app or a person wrote."""
+"""One log line and one count a request, without anything an app or a person wrote."""
 
 import logging
 from time import perf_counter
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.counted import METHODS, DoorMetrics
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +22,8 @@ _HEADERS = {
 class Noted:
     """Goes around the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, metrics: DoorMetrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, note how it ended."""
@@ -40,8 +42,10 @@ class Noted:
         try:
             await self._app(scope, receive, noted)
         finally:
-            took = (perf_counter() - began) * 1000
-            log.info("%s %s %s %.0f ms", scope["method"], route_of(scope), status, took)
+            took, route = perf_counter() - began, route_of(scope)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            log.info("%s %s %s %.0f ms", method, route, status, took * 1000)
+            self._metrics.note(route=route, method=method, status=status, seconds=took)
 
 
 def route_of(scope: Scope) -> str:

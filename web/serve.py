@@ -6,12 +6,14 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from events.evidence import EvidenceStore
 from partygrid import bootstrap
 from partygrid.adapters import pool_of
 from partygrid.clock import Clock, WallClock
 from partygrid.keyring import Keyring
+from partygrid.metrics import registry_of, told_to_prometheus
 from partygrid.settings import Settings
 from web.door import Installation, create_app
 
@@ -22,8 +24,13 @@ _CONCURRENT = 200
 
 
 @contextmanager
-def door_of(settings: Settings, clock: Clock) -> Iterator[FastAPI]:
-    """Give the application of an installation; its database connections are closed after."""
+def door_of(
+    settings: Settings, clock: Clock, registry: CollectorRegistry | None = None
+) -> Iterator[FastAPI]:
+    """Give the application of an installation; its database connections are closed after.
+
+    It counts its requests in `registry`.
+    """
     folder = bootstrap.secrets_folder(settings)
     with pool_of(settings) as pool:
         yield create_app(
@@ -35,13 +42,18 @@ def door_of(settings: Settings, clock: Clock) -> Iterator[FastAPI]:
                 vault=Keyring(settings).vault(),
                 evidence=EvidenceStore(settings.home / "evidence"),
                 clock=clock,
+                registry=registry or CollectorRegistry(),
             )
         )
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, name: str) -> None:
     """Listen until this process is told to end (SIGTERM, SIGINT); what is in work is finished."""
-    with door_of(settings, WallClock()) as app:
+    registry = registry_of(name)
+    with (
+        told_to_prometheus(settings, registry),
+        door_of(settings, WallClock(), registry) as app,
+    ):
         server_of(app, settings).run()
 
 

@@ -44,10 +44,16 @@ def _database(settings: "Settings", copies: list["OutsideCopy"]) -> tuple["Repor
     """Verify the database with every copy that can be reached; tell which could not."""
     from partygrid import bootstrap
     from partygrid.adapters import client_of
+    from partygrid.clock import WallClock
     from partygrid.embedded.installation import located
     from partygrid.errors import Unavailable
     from partygrid.keyring import Keyring
-    from partygrid.operations.audit import copy_of_file, copy_of_topic, verify_database
+    from partygrid.operations.audit import (
+        copy_of_file,
+        copy_of_topic,
+        note_verified,
+        verify_database,
+    )
     from partygrid.processes.office import seal_file
 
     settings = located(settings)
@@ -63,6 +69,7 @@ def _database(settings: "Settings", copies: list["OutsideCopy"]) -> tuple["Repor
         missing.append(str(fault))
     with bootstrap.connected(settings.address("database_url")) as connection:
         report = verify_database(connection, keys=Keyring(settings).seal_publics(), copies=copies)
+        note_verified(connection, report, WallClock().now())
     return report, missing
 
 

@@ -34,7 +34,7 @@ def http(name: Name = "http") -> None:
     """Run the HTTP doors: apps post events and evidence and read outcomes; described at /docs."""
     from web.serve import serve
 
-    serve(_settled(name))
+    serve(_settled(name), name=name)
 
 
 @app.command()

@@ -36,6 +36,7 @@ class Child:
     env: Mapping[str, str] = field(default_factory=dict)  # the whole environment, nothing is added
     prepare: Callable[[], None] | None = None  # runs before every start
     needs: tuple[str, ...] = ()  # names of the children that must answer first
+    metrics: str = ""  # where it tells them, if it does
     user: str | None = None  # account to run under, where we are root
     stop_signal: signal.Signals = signal.SIGTERM
     start_limit: timedelta = timedelta(seconds=60)

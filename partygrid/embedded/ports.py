@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from contextlib import ExitStack
 
 import psutil
 
@@ -17,6 +18,16 @@ def free_port(preferred: int = 0) -> int:
         except OSError:
             probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many free ports, no two of them the same."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def listens(pid: int, port: int) -> bool:

@@ -43,6 +43,7 @@ class Status(BaseModel):
     pid: int | None
     starts: int
     log: Path
+    metrics: str = ""  # address
 
 
 @dataclass
@@ -59,7 +60,14 @@ class _Watched:
     def status(self) -> Status:
         pid = self.process.pid if self.process else None
         child = self.child
-        return Status(name=child.name, state=self.state, pid=pid, starts=self.starts, log=child.log)
+        return Status(
+            name=child.name,
+            state=self.state,
+            pid=pid,
+            starts=self.starts,
+            log=child.log,
+            metrics=child.metrics,
+        )
 
     def step(self, now: float, ready: set[str]) -> None:
         """Look at the child once and do what is due. Raises `ServerDidNotStart` to give up."""

@@ -10,6 +10,7 @@ import msgspec
 import psycopg
 from kafka import TopicPartition
 from kafka.errors import KafkaError
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
 from events.clients import Consumer
 from events.contract.registry import Topic
@@ -18,11 +19,13 @@ from models.audit_export import ExportExists, Manifest, export
 from models.audit_lines import line_of
 from models.findings import Report
 from models.keys import PublicKey
+from models.rows import to_json
 from models.seal_file import SealFile
 from models.seal_walk import OutsideCopy
 from models.seals import NotASeal, read_feet, read_seal
 from models.verify import verify
 from partygrid.errors import Invalid, Unavailable
+from partygrid.status import VERIFIED
 
 Connection = psycopg.Connection[Any]
 
@@ -64,6 +67,19 @@ def verify_database(
             copies=copies,
             heads=_heads(connection),
             case_heads=dict(_case_heads(connection)),
+        )
+
+
+def note_verified(connection: Connection, report: Report, now: datetime) -> None:
+    """Remember when the audit was verified and how it was, for those who watch; commits.
+
+    A role that may only read remembers nothing; its report stands all the same.
+    """
+    with suppress(InsufficientPrivilege, ReadOnlySqlTransaction), connection.transaction():
+        connection.execute(
+            "INSERT INTO installation (name, value) VALUES (%s, %s)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (VERIFIED, to_json([now, report.is_sound])),
         )
 
 

@@ -8,6 +8,7 @@ from threading import Event, Thread
 from partygrid import bootstrap
 from partygrid.embedded.prefect_client import speak_to_prefect
 from partygrid.embedded.supervisor import stop_asked
+from partygrid.metrics import prefect_reachable, registry_of, told_to_prometheus
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.settings import Settings
 
@@ -24,7 +25,9 @@ def run_digests(settings: Settings, *, name: str) -> None:
     """
     settings.address("prefect_api_url")
     speak_to_prefect(settings)
-    with stop_asked() as asked:
+    registry = registry_of(name)
+    prefect_reachable(settings, registry)
+    with stop_asked() as asked, told_to_prometheus(settings, registry):
         pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
         # A thread: Prefect's runner would take over this process's signals in the main one.
         serving = Thread(target=_serve, args=(settings, asked), name="prefect", daemon=True)

@@ -17,8 +17,10 @@ from partygrid.embedded.prefect_client import speak_to_prefect
 from partygrid.embedded.supervisor import stop_asked
 from partygrid.engine import Engine
 from partygrid.errors import Unavailable
+from partygrid.metrics import registry_of, told_to_prometheus
 from partygrid.operations.arrived_days import compute_again
 from partygrid.processes.batch_names import BatchNames
+from partygrid.processes.measured import EngineMetrics
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.settings import Settings
 
@@ -37,6 +39,7 @@ def build_engine(
     time_lapse: bool = False,
     runner: Runner | None = None,
     apply: Apply = apply_batch,
+    metrics: EngineMetrics | None = None,
 ) -> Engine:
     """Return an engine on the settled servers; `runner` defaults to what the settings say.
 
@@ -57,18 +60,22 @@ def build_engine(
     broker = broker_of(settings)
     broker.ensure(OWN_TOPICS)
     connect = partial(bootstrap.connect, url)
-    return Engine(
+    runner = runner or runner_of(settings, name)
+    engine = Engine(
         setting=setting,
         connect=connect,
         consumer=consumer_of(settings, alone=time_lapse),
         broker=broker,
         relay=relay_of(settings, connect, broker, clock),
-        runner=runner or runner_of(settings, name),
+        runner=metrics.around(runner) if metrics is not None else runner,
         clock=clock,
         batch_max=settings.batch_max,
         poll_wait=settings.poll_wait,
         apply=apply,
     )
+    if metrics is not None:
+        metrics.watch(engine, runner)
+    return engine
 
 
 def _warn_of_guessed(calendar: WorkCalendar, year: int) -> None:
@@ -104,9 +111,18 @@ def run_engine(
     settings: Settings, *, name: str, time_lapse: bool = False, apply: Apply = apply_batch
 ) -> None:
     """Run one engine until this process is asked to end. Servers that are away are waited for."""
-    with stop_asked() as asked:
+    registry = registry_of(name)
+    metrics = EngineMetrics(registry, WallClock()) if settings.metrics_port is not None else None
+    with stop_asked() as asked, told_to_prometheus(settings, registry):
         pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
-        build = partial(build_engine, settings, name=name, time_lapse=time_lapse, apply=apply)
+        build = partial(
+            build_engine,
+            settings,
+            name=name,
+            time_lapse=time_lapse,
+            apply=apply,
+            metrics=metrics,
+        )
         engine = patiently(build, pulse)
         if engine is None:
             return

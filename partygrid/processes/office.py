@@ -13,8 +13,10 @@ from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
+from time import perf_counter
 
 import psycopg
+from prometheus_client import CollectorRegistry
 
 from events.evidence import EvidenceStore
 from flows.digest_issues import present_moment, send_due
@@ -25,8 +27,10 @@ from partygrid import bootstrap
 from partygrid.adapters import pool_of, sender_of
 from partygrid.clock import WallClock
 from partygrid.embedded.supervisor import stop_asked
-from partygrid.errors import PartygridError
+from partygrid.errors import PartygridError, Unavailable
+from partygrid.facts import FactsTold
 from partygrid.keyring import Keyring
+from partygrid.metrics import prefect_reachable, registry_of, told_to_prometheus
 from partygrid.operations.house_keeping import keep_house
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.processes.topics import TopicKeeper
@@ -43,6 +47,8 @@ _LOOK_FOR_DIGESTS = timedelta(seconds=20)
 _LOOK_FOR_TOPICS = timedelta(seconds=1)
 #: The sender is woken by the database; so often it looks unasked.
 _LOOK_FOR_NOTICES = timedelta(seconds=10)
+#: Seconds between two readings of the facts, and how many times as long as a reading takes.
+_FACTS_EVERY, _FACTS_SHARE = 5.0, 10
 _CLOCK = WallClock()
 
 
@@ -57,14 +63,21 @@ def run_office(settings: Settings, *, name: str, topics_anew: bool = False) -> N
     `topics_anew` is for the broker that comes along, see `partygrid.processes.topics`.
     """
     policy = bootstrap.policy_of(settings)
-    duties: Mapping[str, Callable[[Event], None]] = {
+    registry = registry_of(name)
+    duties: dict[str, Callable[[Event], None]] = {
         "notices": partial(_send_notices, settings, policy),
         "seals": partial(_seal, settings),
         "digests": partial(_send_digests, settings, policy),
         "retention": partial(keep_house_daily, settings, policy),
         "topics": partial(_keep_topics, settings, topics_anew),
     }
-    with stop_asked() as asked, ThreadPoolExecutor(len(duties)) as threads:
+    if settings.metrics_port is not None:
+        duties["metrics"] = partial(_read_facts, _facts_told(settings, policy, registry))
+    with (
+        stop_asked() as asked,
+        told_to_prometheus(settings, registry),
+        ThreadPoolExecutor(len(duties)) as threads,
+    ):
         pulse = Pulse(asked, beat_file(settings.home, name), os.getpid())
         working = {threads.submit(duty, asked): what for what, duty in duties.items()}
         log.info("the office works: %s", ", ".join(duties))
@@ -155,3 +168,20 @@ def _keep_topics(settings: Settings, anew: bool, stop: Event) -> None:
     """Make topics again where the broker lost them, as one in memory does when it restarts."""
     with closing(TopicKeeper(settings, anew=anew)) as keeper:
         every(stop, _LOOK_FOR_TOPICS, keeper.look, "topics")
+
+
+def _facts_told(settings: Settings, policy: Policy, registry: CollectorRegistry) -> FactsTold:
+    """Let the registry tell what rows and servers say."""
+    told = FactsTold(settings, _CLOCK, alarm=float(policy.limits.dead_letter_alarm))
+    registry.register(told)
+    prefect_reachable(settings, registry)
+    return told
+
+
+def _read_facts(told: FactsTold, stop: Event) -> None:
+    """Read them again and again; the longer it takes, the more seldom."""
+    while not stop.is_set():
+        began = perf_counter()
+        with suppress(Unavailable, psycopg.Error):  # what is not known is not told
+            told.read()
+        stop.wait(max(_FACTS_EVERY, (perf_counter() - began) * _FACTS_SHARE))

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from partygrid.embedded.child import Child
 from partygrid.embedded.installation import Installation, sole_owner
-from partygrid.embedded.ports import free_port, http_ok, listens
+from partygrid.embedded.ports import free_port, free_ports, http_ok, listens
 from partygrid.embedded.servers import embedded_servers, environment_for
 from partygrid.embedded.supervisor import State, Status, supervise
 from partygrid.errors import Unavailable
@@ -95,20 +95,29 @@ def own_processes(
     needs = tuple(server.name for server in servers if server.name in ("postgres", "kafka"))
     environment = environment_for(settings)
     ready_first = Prepared(environment)
+    ports = _metrics_ports(settings, len(commands))
     return tuple(
         Child(
             name=name,
             argv=(sys.executable, "-m", "partygrid.cli", *command, "--name", name),
             folder=settings.home,
             log=settings.home / "logs" / f"{name}.log",
-            env=environment,
+            env={**environment, "PARTYGRID_METRICS_PORT": str(port)},
             needs=needs,
             prepare=ready_first,
             ready=_answers(settings, name),
             stop_limit=_STOP_LIMIT,
+            metrics=f"http://{settings.metrics_host}:{port}/metrics",
         )
-        for name, command in commands.items()
+        for port, (name, command) in zip(ports, commands.items(), strict=True)
     )
+
+
+def _metrics_ports(settings: Settings, count: int) -> list[int]:
+    """Return a port for the metrics of each process: free ones, or from the one that is set."""
+    if settings.metrics_port:
+        return list(range(settings.metrics_port, settings.metrics_port + count))
+    return free_ports(count)
 
 
 def _answers(settings: Settings, name: str) -> Callable[[int], bool]:
