@@ -5,7 +5,7 @@ file outside the database gets it after the commit, so no copy ever holds a seal
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +38,17 @@ _NOWHERE = "000000"
 #: Shard through whose outbox seals go; every installation has it.
 _SHARD = 0
 
+#: Seals by which a restore was declared, and the last seal before each that still counts.
+_BACKS = """
+SELECT number, (seal::jsonb->>'set_back_to')::bigint FROM seals
+WHERE number > %s AND seal::jsonb->>'set_back_to' IS NOT NULL
+"""
 _RANGES = """
 SELECT (range->>'shard')::int, max((range->>'to_seq')::bigint)
-FROM seals, jsonb_array_elements(seal::jsonb->'ranges') AS range WHERE number > %s GROUP BY 1
+FROM seals s, jsonb_array_elements(s.seal::jsonb->'ranges') AS range
+WHERE s.number > %s AND NOT EXISTS
+ (SELECT FROM unnest(%s::bigint[], %s::bigint[]) AS b (number, back)
+  WHERE s.number > b.back AND s.number < b.number) GROUP BY 1
 """
 _NOTE = """
 INSERT INTO installation (name, value) VALUES (%s, %s)
@@ -50,6 +58,10 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 class SetBack(Refused):
     """The seal file holds seals that the database does not have: the database was set back."""
+
+
+class OtherAudit(Refused):
+    """An outside copy holds another seal under a number of this database: see `audit verify`."""
 
 
 class AuditHasGaps(Refused):
@@ -78,41 +90,75 @@ class Sealer:
         self._copy(connection)
         return seal
 
+    def declare_restored(
+        self, connection: Connection, outside: Iterable[Seal], now: datetime
+    ) -> Seal:
+        """Seal what a restored database holds, and declare that what came after it is lost.
+
+        `outside` are genuine seals that copies kept; those the database lacks are put back, so that
+        every copy of them still agrees. Raises `OtherAudit` where a copy contradicts the database.
+        """
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._last, self._sealed_to = None, {}
+            kept = self._catch_up(connection)
+            for seal in _lost(connection, outside, after=kept):
+                _insert(connection, seal)
+                self._last = seal
+            seal = make_seal(
+                list(self._new_ranges(connection)),
+                previous=self._last,
+                key=self._key,
+                now=now,
+                set_back_to=kept,
+            )
+            self._write(connection, seal, now)
+        self._copy(connection)
+        return seal
+
     def _next(self, connection: Connection, now: datetime) -> Seal | None:
-        self._catch_up(connection)
-        self._refuse_if_set_back()
+        self._refuse_if_set_back(self._catch_up(connection))
         ranges = list(self._new_ranges(connection))
         if not ranges:
             return None
         seal = make_seal(ranges, previous=self._last, key=self._key, now=now)
-        connection.execute(
-            "INSERT INTO seals (number, made_at, seal) VALUES (%s, %s, %s)",
-            (seal.number, seal.made_at, seal.to_json().decode()),
-        )
-        sealed_to = self._sealed_to | {new.shard: new.to_seq for new in ranges}
+        self._write(connection, seal, now)
+        return seal
+
+    def _write(self, connection: Connection, seal: Seal, now: datetime) -> None:
+        """Write the seal beside the audit and into the outbox."""
+        _insert(connection, seal)
+        sealed_to = self._sealed_to | {new.shard: new.to_seq for new in seal.ranges}
         noted = to_json({str(shard): to_seq for shard, to_seq in sealed_to.items()})
         connection.execute(_NOTE, (SEALED_TO, noted))
         with connection.cursor() as cursor:
             OUTBOX.copy(cursor, [self._published(seal, now)])
             cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
-        return seal
 
-    def _catch_up(self, connection: Connection) -> None:
-        """Learn what was sealed since the last seal we know of; other sealers may have done it."""
+    def _catch_up(self, connection: Connection) -> int:
+        """Learn what was sealed since the last seal we know of; other sealers may have done it.
+
+        Returns the last seal's number; 0 where there is none.
+        """
         known = self._last.number if self._last else 0
-        rows = connection.execute(_RANGES, (known,)).fetchall()
+        if connection.execute(_BACKS, (known,)).fetchall():
+            known, self._sealed_to = 0, {}
+        backs = connection.execute(_BACKS, (known,)).fetchall()
+        ends = [[row[column] for row in backs] for column in (0, 1)]
+        rows = connection.execute(_RANGES, (known, *ends)).fetchall()
         self._sealed_to.update({int(shard): int(to_seq) for shard, to_seq in rows})
         self._last = last_seal(connection)
+        return self._last.number if self._last else 0
 
-    def _refuse_if_set_back(self) -> None:
-        number = self._last.number if self._last else 0
+    def _refuse_if_set_back(self, number: int) -> None:
         if self._copied is None or self._copied > number:
             copied = self._file.last()
             self._copied = copied.number if copied else 0
         if self._copied > number:
             raise SetBack(
                 f"The seal file goes to seal {self._copied}, the database to {number}: it was set"
-                " back. Keep the file as evidence under another name; then sealing goes on."
+                " back. After a restore say `partygrid restored --at <when the backup was made>`;"
+                " otherwise look first: `partygrid audit verify`."
             )
 
     def _new_ranges(self, connection: Connection) -> Iterator[SealedRange]:
@@ -192,6 +238,30 @@ def last_seal(connection: Connection) -> Seal | None:
     """Return the newest seal, or None before the first."""
     row = connection.execute("SELECT seal FROM seals ORDER BY number DESC LIMIT 1").fetchone()
     return read_seal(row[0]) if row else None
+
+
+def _insert(connection: Connection, seal: Seal) -> None:
+    connection.execute(
+        "INSERT INTO seals (number, made_at, seal) VALUES (%s, %s, %s)",
+        (seal.number, seal.made_at, seal.to_json().decode()),
+    )
+
+
+def _lost(connection: Connection, outside: Iterable[Seal], *, after: int) -> list[Seal]:
+    """Return the seals of copies that the database lacks, in order. Raises `OtherAudit`."""
+    found: dict[int, Seal] = {}
+    for seal in outside:
+        known = found.setdefault(seal.number, seal)
+        if known.digest() != seal.digest():
+            raise OtherAudit(f"Two copies hold different seals under the number {seal.number}.")
+    own = {seal.number: seal for seal in seals_after(connection, 0, limit=after)}
+    for number, seal in sorted(found.items()):
+        if number in own and own[number].digest() != seal.digest():
+            raise OtherAudit(
+                f"A copy holds another seal {number} than this database: is it a backup of this"
+                " installation? Run `partygrid audit verify` before anything starts."
+            )
+    return [seal for number, seal in sorted(found.items()) if number > after]
 
 
 def _is_ours(connection: Connection) -> bool:

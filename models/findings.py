@@ -36,6 +36,8 @@ class FindingKind(StrEnum):
     UNANCHORED = "unanchored"
     #: the seals were checked with keys that came along with them
     KEYS_UNCONFIRMED = "keys_unconfirmed"
+    #: a seal declares that the database was restored: what these seals were made over is lost
+    RESTORED = "restored"
 
 
 #: What limits the proof without speaking of tampering.
@@ -45,6 +47,7 @@ NOTES = frozenset(
         FindingKind.UNSEALED,
         FindingKind.UNANCHORED,
         FindingKind.KEYS_UNCONFIRMED,
+        FindingKind.RESTORED,
     }
 )
 

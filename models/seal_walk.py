@@ -1,6 +1,6 @@
 """Checks seals among themselves, against outside copies, and against the records they cover."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from models.findings import CopyCompared, Finding, FindingKind
 from models.hashing import hash_named
 from models.keys import PublicKey
 from models.merkle import MerkleTree
-from models.seals import FIRST, Foot, NotASeal, Seal, SealedRange, is_signed_by, read_seal
+from models.seals import FIRST, Foot, NotASeal, Seal, SealedRange, is_signed_by, read_seal, standing
 
 
 class OutsideCopy(Struct, frozen=True, kw_only=True):
@@ -28,35 +28,58 @@ class SealsRead(NamedTuple):
     #: number → hash of the seal
     digests: dict[int, str]
 
+    def is_given_up(self, number: int) -> bool:
+        """Does a later seal declare the records lost that a seal of this number was made over?"""
+        return any(
+            seal.set_back_to is not None and seal.set_back_to < number < seal.number
+            for seal in self.seals
+        )
+
 
 def read_seals(
     lines: Iterable[bytes | str], *, keys: Mapping[str, PublicKey], from_the_beginning: bool
 ) -> SealsRead:
     """Read seals in the order of their numbers and check that they follow from each other."""
-    read = SealsRead([], [], {})
+    told = [_read(line) for line in lines]
+    # Which were given up is said by later ones.
+    read = SealsRead([one for one in told if isinstance(one, Seal)], [], {})
+    last: Seal | None = None
     number, digest = 0, FIRST
     ends: dict[int, int] = {}
-    for line in lines:
-        try:
-            seal = read_seal(line)
-        except NotASeal as error:
+    for seal in told:
+        if isinstance(seal, NotASeal):
             number, digest = number + 1, ""
-            read.findings.append(_about_seals(FindingKind.SEAL_FORGED, str(error), number))
+            read.findings.append(_about_seals(FindingKind.SEAL_FORGED, str(seal), number))
             continue
-        is_first = not read.seals and number == 0 and not from_the_beginning
+        is_first = last is None and number == 0 and not from_the_beginning
+        if seal.set_back_to is not None:
+            before, ends = ends, _ends(standing(_up_to(read.seals, seal))[:-1])
+            read.findings.append(_declared(seal, seal.set_back_to, before, ends))
         if seal.number > number + 1 and not is_first:
-            why = "missing"
-            read.findings.append(
-                _about_seals(FindingKind.SEAL_DELETED, why, number + 1, seal.number - 1)
-            )
+            read.findings.extend(_missing(read, number + 1, seal.number - 1))
             digest = ""
-        why = _forged(seal, keys, number, "" if is_first else digest) or _unjoined(seal, ends)
-        if why:
+        why = _forged(seal, keys, number, "" if is_first else digest)
+        unjoined = _unjoined(seal, ends)
+        if why or (unjoined and not read.is_given_up(seal.number)):
+            why = why or unjoined
             read.findings.append(_about_seals(FindingKind.SEAL_FORGED, why, seal.number))
-        number, digest = seal.number, seal.digest()
-        read.seals.append(seal)
+        last, number, digest = seal, seal.number, seal.digest()
         read.digests[number] = digest
     return read
+
+
+def _read(line: bytes | str) -> Seal | NotASeal:
+    try:
+        return read_seal(line)
+    except NotASeal as error:
+        return error
+
+
+def _up_to(seals: Sequence[Seal], seal: Seal) -> Iterator[Seal]:
+    for one in seals:
+        yield one
+        if one is seal:
+            return
 
 
 def _forged(seal: Seal, keys: Mapping[str, PublicKey], last: int, previous: str) -> str:
@@ -68,6 +91,8 @@ def _forged(seal: Seal, keys: Mapping[str, PublicKey], last: int, previous: str)
         return "its signature is not genuine"
     if seal.number <= last:
         return "its number was there before"
+    if seal.set_back_to is not None and not 0 <= seal.set_back_to < seal.number:
+        return "it is set back to a seal that cannot be before it"
     if previous and seal.previous != previous:
         return "it names another seal before it"
     return ""
@@ -84,6 +109,32 @@ def _unjoined(seal: Seal, ends: dict[int, int]) -> str:
     return why
 
 
+def _ends(seals: Iterable[Seal]) -> dict[int, int]:
+    return {new.shard: new.to_seq for seal in seals for new in seal.ranges}
+
+
+def _missing(read: SealsRead, first: int, last: int) -> list[Finding]:
+    """Name missing seals; those of a database that was lost may have been lost with it."""
+    missing = [number for number in range(first, last + 1) if not read.is_given_up(number)]
+    if not missing:
+        return []
+    return [_about_seals(FindingKind.SEAL_DELETED, "missing", missing[0], missing[-1])]
+
+
+def _declared(
+    seal: Seal, back_to: int, before: Mapping[int, int], after: Mapping[int, int]
+) -> Finding:
+    """Tell of a restore that a seal declares; whoever reads it must know of that restore."""
+    lost = {shard: end - after.get(shard, 0) for shard, end in before.items()}
+    why = (
+        f"seal {seal.number}, made {seal.made_at:%Y-%m-%d %H:%M} UTC, declares that the database"
+        f" was restored to seal {back_to}: {sum(lost.values())} sealed records were lost, what"
+        " stands in their place was decided again and is covered by later seals. Do you know of"
+        " this restore?"
+    )
+    return _about_seals(FindingKind.RESTORED, why, back_to + 1, max(seal.number - 1, back_to + 1))
+
+
 class Compared(NamedTuple):
     """What an outside copy told."""
 
@@ -93,16 +144,18 @@ class Compared(NamedTuple):
     others: list[Seal]
 
 
-def compare_copy(
-    copy: OutsideCopy, digests: Mapping[int, str], *, keys: Mapping[str, PublicKey]
-) -> Compared:
-    """Compare an outside copy with the database's seals, given as number → hash."""
+def compare_copy(copy: OutsideCopy, read: SealsRead, *, keys: Mapping[str, PublicKey]) -> Compared:
+    """Compare an outside copy with the database's seals.
+
+    A seal that only the copy has is no finding where a later one declares its database lost.
+    """
+    digests = read.digests
     damaged, others, agreed = 0, [], 0
     missing: list[int] = []
     differing: list[int] = []
     seals = feet = 0
     for line in copy.lines:
-        seal = _genuine(line, keys)
+        seal = genuine(line, keys)
         if seal is None:
             damaged += 1
             continue
@@ -110,22 +163,23 @@ def compare_copy(
         own = digests.get(seal.number)
         if own == seal.digest():
             agreed = max(agreed, seal.number)
-            continue
-        (missing if own is None else differing).append(seal.number)
-        others.append(seal)
+        elif own is not None or not read.is_given_up(seal.number):
+            (missing if own is None else differing).append(seal.number)
+            others.append(seal)
     for kept in copy.feet:
         feet += 1
         own = digests.get(kept.number)
         if own is not None and own.startswith(kept.digits):
             agreed = max(agreed, kept.number)
-        else:
+        elif own is not None or not read.is_given_up(kept.number):
             (missing if own is None else differing).append(kept.number)
     findings = _told(copy.name, damaged=damaged, missing=missing, differing=differing)
     compared = CopyCompared(name=copy.name, seals=seals, feet=feet, agrees_to=agreed)
     return Compared(compared, findings, others)
 
 
-def _genuine(line: bytes | str, keys: Mapping[str, PublicKey]) -> Seal | None:
+def genuine(line: bytes | str, keys: Mapping[str, PublicKey]) -> Seal | None:
+    """Return the seal in a line, if one of the keys signed it."""
     try:
         seal = read_seal(line)
     except NotASeal:

@@ -54,6 +54,8 @@ class Seal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Merkle root over the ranges' canonical JSON
     root: str
     key_id: str
+    #: after a restore: the last seal before this one whose records are still those it was made over
+    set_back_to: int | None = None
     signature: str = ""
 
     def signed(self) -> bytes:
@@ -105,8 +107,13 @@ def make_seal(
     key: SigningKey,
     now: datetime,
     algorithm: str = SHA256,
+    set_back_to: int | None = None,
 ) -> Seal:
-    """Return the signed seal after `previous`. Without ranges it says that nothing was new."""
+    """Return the signed seal after `previous`. Without ranges it says that nothing was new.
+
+    With `set_back_to` it declares that the database was restored: what the seals after that number
+    were made over is lost.
+    """
     ordered = tuple(sorted(ranges, key=lambda new: new.shard))
     seal = Seal(
         number=previous.number + 1 if previous else 1,
@@ -116,8 +123,19 @@ def make_seal(
         ranges=ordered,
         root=ranges_root(ordered, algorithm),
         key_id=key.key_id,
+        set_back_to=set_back_to,
     )
     return msgspec.structs.replace(seal, signature=key.sign(seal.signed()).hex())
+
+
+def standing(seals: Iterable[Seal]) -> list[Seal]:
+    """Return the seals, given in order, whose records no later seal declares lost."""
+    found: list[Seal] = []
+    for seal in seals:
+        if seal.set_back_to is not None:
+            found = [before for before in found if before.number <= seal.set_back_to]
+        found.append(seal)
+    return found
 
 
 def ranges_root(ranges: Sequence[SealedRange], algorithm: str) -> str:

@@ -22,7 +22,7 @@ from models.seal_walk import (
     promises_by_shard,
     read_seals,
 )
-from models.seals import Seal
+from models.seals import Seal, standing
 
 
 def verify(
@@ -44,8 +44,9 @@ def verify(
     were put away.
     """
     own = read_seals(seals, keys=keys, from_the_beginning=start is None)
-    compared = [compare_copy(copy, own.digests, keys=keys) for copy in copies]
-    audit = _Audit([own.seals, *(told.others for told in compared)], heads=heads or {}, start=start)
+    compared = [compare_copy(copy, own, keys=keys) for copy in copies]
+    sources = [standing(own.seals), *(told.others for told in compared)]
+    audit = _Audit(sources, heads=heads or {}, start=start)
     count = audit.walk(records)
     findings = [
         *audit.findings(case_heads or {}),

@@ -124,7 +124,7 @@ def test_each_fault_is_found_with_what_to_do(
 
 WAITING = {
     "timers": "INSERT INTO timers (subject, key, shard, subject_kind, township, generation, due_at,"
-    " wave) VALUES ('s', 'visit', 0, 'case', '', 1, now(), 0)",
+    " wave, attempts) VALUES ('s', 'visit', 0, 'case', '', 1, now(), 0, 0)",
     "outbox": "INSERT INTO outbox (shard, topic, key, source, event_id, value, created_at,"
     " partition) VALUES (0, 'grid.tasks', 'k', '', '', '', now(), -1)",
     "digests": "INSERT INTO digests (kind, scope, period, from_at, due_at, addressees,"

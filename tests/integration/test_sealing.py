@@ -11,12 +11,12 @@ import pytest
 
 from events.codec import Decoded, decode
 from events.contract.outgoing import SealPublished
-from flows.sealing import AuditHasGaps, Sealer, SetBack, last_seal
-from models.findings import Report
+from flows.sealing import AuditHasGaps, OtherAudit, Sealer, SetBack, last_seal
+from models.findings import FindingKind, Report
 from models.keys import SigningKey
 from models.seal_file import SealFile
 from models.seal_walk import OutsideCopy
-from models.seals import Seal
+from models.seals import Seal, make_seal, read_seal
 from models.verify import verify
 from partygrid import bootstrap
 from tests.integration.audit_writing import append_acts, heads, records
@@ -154,6 +154,77 @@ def test_a_database_that_was_set_back_is_not_sealed_over(
     assert last_seal(connection) is None
     (tmp_path / "seals.jsonl").rename(tmp_path / "evidence")
     assert own.seal(connection, NOW)
+
+
+def set_back(connection: psycopg.Connection[Any], *, seal: int, records: int) -> None:
+    """Make the database what a backup would be that holds so many seals and records of shard 0."""
+    for table in ("audit", "seals"):
+        connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+    connection.execute("DELETE FROM seals WHERE number > %s", (seal,))
+    connection.execute("DELETE FROM audit WHERE seq > %s", (records,))
+    head = connection.execute("SELECT hash FROM audit WHERE seq = %s", (records,)).fetchone()
+    assert head
+    connection.execute(
+        "UPDATE shards SET audit_seq = %s, audit_hash = %s WHERE shard = 0", (records, head[0])
+    )
+    connection.commit()
+
+
+def kept_seals(file: SealFile) -> list[Seal]:
+    return [read_seal(line) for line in file.lines()]
+
+
+def test_a_restore_is_declared_by_a_seal_and_sealing_goes_on(
+    connection: psycopg.Connection[Any], file: SealFile
+) -> None:
+    """The backup holds one seal and a record that none covers; two seals came after it."""
+    working = sealer(file)
+    for minute in range(3):
+        append_acts(connection, 4)
+        assert working.seal(connection, NOW + minute * MINUTE)
+    set_back(connection, seal=1, records=5)
+    own = sealer(file)
+    declared = own.declare_restored(connection, kept_seals(file), NOW + 4 * MINUTE)
+    assert (declared.number, declared.set_back_to) == (4, 1)
+    assert [(one.from_seq, one.to_seq) for one in declared.ranges] == [(5, 5)]
+    append_acts(connection, 6)
+    for sealing in (own, sealer(file), working):
+        append_acts(connection, 1)
+        assert sealing.seal(connection, NOW + 5 * MINUTE)
+    report = checked(connection, file)
+    assert {one.kind for one in report.findings} == {FindingKind.RESTORED}
+    assert (report.is_sound, report.seals, report.copies[0].agrees_to) == (True, 7, 7)
+    assert {line.strip() for line in file.lines()} == set(stored(connection))
+
+
+def test_a_second_restore_is_declared_like_the_first(
+    connection: psycopg.Connection[Any], file: SealFile
+) -> None:
+    for minute in range(2):
+        append_acts(connection, 4)
+        assert sealer(file).seal(connection, NOW + minute * MINUTE)
+    for back in (2, 1):
+        set_back(connection, seal=back, records=4 * back)
+        sealer(file).declare_restored(connection, kept_seals(file), NOW)
+        append_acts(connection, 3)
+        assert sealer(file).seal(connection, NOW)
+    report = checked(connection, file)
+    assert (report.kinds(), report.seals) == (set(), 6)
+    assert [one.kind for one in report.findings] == [FindingKind.RESTORED] * 2
+
+
+def test_a_backup_of_another_installation_is_not_declared(
+    connection: psycopg.Connection[Any], file: SealFile, tmp_path: Path
+) -> None:
+    append_acts(connection, 4)
+    sealer(file).seal(connection, NOW)
+    other = make_seal([], previous=None, key=KEY, now=NOW)
+    with pytest.raises(OtherAudit, match="another seal 1"):
+        sealer(file).declare_restored(connection, [other], NOW)
+    twice = [make_seal([], previous=other, key=KEY, now=NOW + n * MINUTE) for n in range(2)]
+    with pytest.raises(OtherAudit, match="number 2"):
+        sealer(file).declare_restored(connection, twice, NOW)
+    assert len(stored(connection)) == 1
 
 
 def test_an_audit_with_gaps_is_not_sealed(
