@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from events.odd_headers import tolerate_odd_headers
+from events.whole import WholeAssignor
 from partygrid.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -46,11 +48,18 @@ class ShardConsumer:
     """One member of the engines' consumer group."""
 
     def __init__(
-        self, client: Mapping[str, Any], *, group: str, fetch_wait_ms: int, alone: int = 0
+        self,
+        client: Mapping[str, Any],
+        *,
+        group: str,
+        fetch_wait_ms: int,
+        alone: int = 0,
+        whole: bool = False,
     ) -> None:
         """Join the group; shards come with the first polls.
 
-        With `alone` it joins none and has all shards at once, so many as there are.
+        With `alone` it joins none and has all shards at once, so many as there are; with `whole`
+        it has all or none of them, as the group says.
         """
         tolerate_odd_headers()
         try:
@@ -65,6 +74,9 @@ class ShardConsumer:
                 heartbeat_interval_ms=1500,
                 max_poll_interval_ms=60000,
                 fetch_max_wait_ms=fetch_wait_ms,
+                partition_assignment_strategy=[
+                    WholeAssignor if whole else RangePartitionAssignor,
+                ],
             )
             if alone:
                 every = range(alone)

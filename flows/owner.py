@@ -6,6 +6,7 @@ else is one record's fault: the batch is halved until that record stands alone, 
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -80,6 +81,14 @@ class Owner:
         first, last = span
         self.begin(topic, first)
         return last + 1
+
+    def lost_log(self, topic_ids: Mapping[str, str]) -> bool:
+        """Tell whether these topics are not those that were read: the broker forgot its log.
+
+        So it is before anything was read, too: nobody knows what stood in a log before this one.
+        """
+        known = self.state.positions
+        return not known or any(topic_ids[topic] != known[topic].topic_id for topic in known)
 
     def begin(self, topic: str, first: int) -> None:
         """Note where a topic begins of which nothing was read yet."""

@@ -44,11 +44,18 @@ def broker_of(settings: Settings) -> Broker:
     )
 
 
-def consumer_of(settings: Settings, *, alone: bool = False) -> ShardConsumer:
-    """Join the engines' group, or own every shard without one. Raises `Unavailable`."""
-    wait = int(settings.poll_wait / timedelta(milliseconds=1))
-    every = settings.partitions if alone else 0
-    return ShardConsumer(client_of(settings), group=GROUP, fetch_wait_ms=wait, alone=every)
+def consumer_of(settings: Settings, *, alone: bool = False, whole: bool = False) -> ShardConsumer:
+    """Join the engines' group, or own every shard without one. Raises `Unavailable`.
+
+    With `whole` one member of the group has all shards.
+    """
+    return ShardConsumer(
+        client_of(settings),
+        group=GROUP,
+        fetch_wait_ms=int(settings.poll_wait / timedelta(milliseconds=1)),
+        alone=settings.partitions if alone else 0,
+        whole=whole,
+    )
 
 
 def relay_of(

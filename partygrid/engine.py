@@ -187,14 +187,13 @@ class Engine:
         )
         reading = Reading(topic_ids)
         begins = self._consumer.begins(shard)
-        lost = False
+        lost = owner.lost_log(topic_ids)
         for topic in INBOUND_TOPICS:
             offset = owner.next_offset(topic, topic_ids[topic])
             if offset is None:
                 self._consumer.rewind(topic, shard)
                 owner.begin(topic, begins[topic])
                 offset = begins[topic]
-                lost = True
             else:
                 self._consumer.read_from(topic, shard, offset)
             reading.read_to[topic] = offset
@@ -280,7 +279,7 @@ class Engine:
         All shards are at the same wave, so this one engine must own all of them.
         """
         instant, reached = self._released()
-        if instant is None:
+        if instant is None or len(self.held) < self.setting.partitions:
             self._poll(1)
             return False
         undrained = {shard: held for shard, held in self.held.items() if held.drained_at != instant}
@@ -289,6 +288,8 @@ class Engine:
             return False
         self._relay.publish_all(undrained)
         self._read_to_end(undrained, reached)
+        if any(self.held.get(shard) is not held for shard, held in undrained.items()):
+            return True  # shards went away while we read: what was read says nothing
         due = self._due_by_shard(undrained, instant)
         inputs = {
             shard: Inputs(held.reading.all(), due[shard], instant)

@@ -37,13 +37,15 @@ def build_engine(
     *,
     name: str,
     time_lapse: bool = False,
+    grouped: bool = False,
     runner: Runner | None = None,
     apply: Apply = apply_batch,
     metrics: EngineMetrics | None = None,
 ) -> Engine:
     """Return an engine on the settled servers; `runner` defaults to what the settings say.
 
-    In a time-lapse it is the only one: it owns every shard without asking the group.
+    In a time-lapse it is the only one and owns every shard without asking the group; where it is
+    `grouped` there, it is one of several of which one has all shards at a time.
 
     Raises `Unavailable`, `PolicyInvalid`, `CalendarFileInvalid`.
     """
@@ -64,7 +66,9 @@ def build_engine(
     engine = Engine(
         setting=setting,
         connect=connect,
-        consumer=consumer_of(settings, alone=time_lapse),
+        consumer=consumer_of(
+            settings, alone=time_lapse and not grouped, whole=time_lapse and grouped
+        ),
         broker=broker,
         relay=relay_of(settings, connect, broker, clock),
         runner=metrics.around(runner) if metrics is not None else runner,
@@ -108,7 +112,12 @@ def runner_of(settings: Settings, name: str) -> Runner:
 
 
 def run_engine(
-    settings: Settings, *, name: str, time_lapse: bool = False, apply: Apply = apply_batch
+    settings: Settings,
+    *,
+    name: str,
+    time_lapse: bool = False,
+    grouped: bool = False,
+    apply: Apply = apply_batch,
 ) -> None:
     """Run one engine until this process is asked to end. Servers that are away are waited for."""
     registry = registry_of(name)
@@ -120,6 +129,7 @@ def run_engine(
             settings,
             name=name,
             time_lapse=time_lapse,
+            grouped=grouped,
             apply=apply,
             metrics=metrics,
         )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from msgspec import Struct
@@ -23,7 +23,7 @@ from partygrid import bootstrap
 from partygrid.adapters import client_of
 from partygrid.clock import WallClock
 from partygrid.keyring import Keyring
-from partygrid.processes.office import seal_file
+from partygrid.operations.audit import seal_file
 from partygrid.sample.county import Sample, sample_county
 from partygrid.sample.draw import Draw
 from partygrid.settings import Settings
@@ -99,9 +99,16 @@ class Direction:
         return self.mischief.faults
 
     def play(
-        self, stage: Stage, watch: Callable[[Moment], None], *, seal_every: timedelta | None = None
+        self,
+        stage: Stage,
+        watch: Callable[[Moment], None],
+        *,
+        seal_every: timedelta | None = None,
+        disturb: Callable[[Stage], "Disturbs"] | None = None,
     ) -> "Acted":
-        """Play it on a stage whose engine runs. Raises `Stalled`, `Unavailable`.
+        """Play it on a stage whose engines run. Raises `Stalled`, `Unavailable`.
+
+        What disturbs the engines meanwhile is `disturb`, else the kills the script asks for.
 
         With `seal_every` the audit is sealed meanwhile, so often by the wall clock; then digests
         carry the seals' feet, and no two runs have the same ones.
@@ -109,13 +116,17 @@ class Direction:
         settings, script = stage.settings, self.script
         url = settings.address("database_url")
         draw = Draw(script.seed)
-        kills = Kills(stage, draw, script.kills, start=script.start, end=script.end)
+        trouble: Disturbs = (
+            disturb(stage)
+            if disturb is not None
+            else Kills(stage, draw, script.kills, start=script.start, end=script.end)
+        )
         conductor = Conductor(
             bootstrap.connect(url),
             client_of(settings),
             partitions=settings.partitions,
             patience=_PATIENCE,
-            while_waiting=kills.while_waiting,
+            while_waiting=trouble.while_waiting,
         )
         post = Post(self.sample.keys)
         with bootstrap.connected(url) as connection:
@@ -139,7 +150,7 @@ class Direction:
                 start=script.start,
                 end=script.end,
                 cues=Cues(
-                    before=kills.before,
+                    before=trouble.before,
                     after=after,
                     watch=watch,
                 ),
@@ -166,6 +177,18 @@ class Direction:
             *self.changes.entries(),
         ):
             week.agenda.put(at, entry, order=order)
+
+
+class Disturbs(Protocol):
+    """Who disturbs the engines while a week is played, and looks after the stage meanwhile."""
+
+    def before(self, instant: datetime) -> None:
+        """Get ready, where the time has come: this instant is released next."""
+        ...
+
+    def while_waiting(self) -> None:
+        """Act, perhaps, and keep the stage; called again and again until an instant is drained."""
+        ...
 
 
 class Acted(Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--name", required=True)
     arguments.add_argument("--faults", type=Path, required=True)
+    arguments.add_argument("--grouped", action="store_true", help="one of several engines")
     given = arguments.parse_args()
     settings = read_settings()
     start_logging(settings, given.name)
@@ -43,7 +44,7 @@ def main() -> None:
         while not asked.is_set():
             engine = os.fork()
             if engine == 0:
-                _engine(settings, given.name, plan, dies_with_launcher)
+                _engine(settings, given, plan, dies_with_launcher)
             code = 0
             while not asked.wait(_LOOK):
                 ended, code = os.waitpid(engine, os.WNOHANG)
@@ -58,14 +59,23 @@ def main() -> None:
 
 
 def _engine(
-    settings: Settings, name: str, plan: FaultPlan, dies_with_launcher: Callable[[], None] | None
+    settings: Settings,
+    given: argparse.Namespace,
+    plan: FaultPlan,
+    dies_with_launcher: Callable[[], None] | None,
 ) -> NoReturn:
     """Be the engine. Never returns into the launcher's code."""
     code = 1
     try:
         if dies_with_launcher is not None:
             dies_with_launcher()
-        run_engine(settings, name=name, time_lapse=True, apply=rehearsing(plan))
+        run_engine(
+            settings,
+            name=given.name,
+            time_lapse=True,
+            grouped=given.grouped,
+            apply=rehearsing(plan),
+        )
         code = 0
     except Exception:  # it would be lost with the process
         log.exception("the engine ended")

@@ -1,7 +1,7 @@
 """One rehearsal from nothing to its summary: `partygrid simulate` and `partygrid demo`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from partygrid.operations.reconcile import reconcile
 from partygrid.operations.spools import SpoolSeen
 from partygrid.settings import Settings
 from partygrid.simulation.agenda import TICK
-from partygrid.simulation.directing import Acted, Direction, Script, Seals
+from partygrid.simulation.directing import Acted, Direction, Disturbs, Script, Seals
 from partygrid.simulation.home import begin_anew, make_secrets
 from partygrid.simulation.stage import Stage
 from partygrid.simulation.summary import Played, Summary, summarise
@@ -57,6 +57,8 @@ def rehearsed(
     *,
     prefect: bool = False,
     seal_every: timedelta | None = None,
+    engines: int = 1,
+    disturb: Callable[[Stage], Disturbs] | None = None,
 ) -> Iterator[Rehearsed]:
     """Play a script in the settings' home, from an empty database, and count what came of it.
 
@@ -69,15 +71,19 @@ def rehearsed(
     direction = Direction(script, settings)
     shows.step("starting the servers")
     with Stage(
-        settings, faults=direction.faults, prefect=prefect, on_change=shows.children
+        settings,
+        faults=direction.faults,
+        engines=engines,
+        prefect=prefect,
+        on_change=shows.children,
     ) as stage:
         make_ready(stage.settings)
-        stage.start_engine()
+        stage.start_engines()
         shows.step(
             f"bringing the county into the directory: {len(direction.sample.events)} entries"
         )
         begun = time.monotonic()
-        acted = direction.play(stage, shows.moment, seal_every=seal_every)
+        acted = direction.play(stage, shows.moment, seal_every=seal_every, disturb=disturb)
         took = timedelta(seconds=time.monotonic() - begun)
         shows.step("counting")
         try:
