@@ -2,20 +2,30 @@
 
 A row is marked only after the broker acknowledged it, so a crash in between publishes it twice,
 and whoever reads it knows it by its id.
+
+Publishing is not fenced as deciding is, and need not be. An engine that was paused and wakes up
+may publish rows again that the shard's new owner has published: a repetition. It can publish none
+that is not committed, as it reads them from the database. And it marks only the very version of a
+row that it read and that was acknowledged to it. Where somebody touched the row since (another
+relay marked it, or it is to be sent again because the broker lost its log) it marks nothing, and
+the row is published once more rather than never.
 """
 
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from kafka import KafkaProducer
 from kafka.errors import (
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
@@ -26,8 +36,11 @@ from events.partitions import partition_of
 from models.values import DeadLetterReason, derived_id
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
+from partygrid.patience import Patience
 
 log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[Any]
 
 #: What no second try can mend.
 FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
@@ -36,12 +49,38 @@ FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError
 CHANNEL = "partygrid_outbox"
 #: Seconds after which the outbox is looked at without having heard anything.
 _LOOK_AGAIN = 0.5
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: Seconds for which a batch is waited for.
+_WAIT_FOR_ACKNOWLEDGEMENT = 12.0
 
 _UNPUBLISHED = """
-SELECT id, topic, key, headers, value, partition, instant, source, event_id, shard FROM outbox
-WHERE shard = ANY(%s) AND published_at IS NULL ORDER BY shard, id LIMIT %s
+SELECT id, topic, key, headers, value, partition, instant, source, event_id, shard, xmin::text
+FROM outbox WHERE shard = ANY(%s) AND published_at IS NULL AND topic <> ALL(%s)
+ORDER BY shard, id LIMIT %s
 """
+#: `xmin` names the version of a row: it is another one as soon as anybody writes the row.
+_MARK = """
+UPDATE outbox o SET published_at = %s FROM unnest(%s::bigint[], %s::text[]) AS p (id, version)
+WHERE o.id = p.id AND o.xmin::text = p.version
+"""
+#: Seconds for which a topic rests that takes nothing while others do.
+_REST = 30.0
+
+
+class Row(NamedTuple):
+    """An outbox row as it was read."""
+
+    id: int
+    topic: str
+    key: str
+    headers: list[list[str]]
+    value: bytes
+    partition: int
+    instant: datetime | None
+    source: str
+    event_id: str
+    shard: int
+    #: which version of the row this is
+    version: str
 
 
 class Relay:
@@ -49,7 +88,7 @@ class Relay:
 
     def __init__(
         self,
-        connect: Callable[[], psycopg.Connection[Any]],
+        connect: Callable[[], Connection],
         client: Mapping[str, Any],
         broker: Broker,
         *,
@@ -59,14 +98,22 @@ class Relay:
     ) -> None:
         """Use its own connection: publishing never shares a transaction with deciding."""
         self._connect, self._broker = connect, broker
-        self._connection = connect()
+        self._connection = self._opened()
         self._partitions, self._clock, self._batch = partitions, clock, batch
         self._known: set[str] = set(INBOUND_TOPICS)
         #: partition → inbound topic → offset behind the last record this relay wrote
         self.reached: dict[int, dict[str, int]] = {}
         self._listening = False
         self._client = client
-        self._producer = self._new_producer()
+        self._producer: KafkaProducer | None = None
+        #: topics that take nothing, and until when (monotonic) they are left alone
+        self._resting: dict[str, float] = {}
+
+    def _opened(self) -> Connection:
+        connection = self._connect()
+        # No transaction stays open while the broker is waited for.
+        connection.autocommit = True
+        return connection
 
     def _new_producer(self) -> KafkaProducer:
         try:
@@ -76,15 +123,14 @@ class Relay:
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=0,
-                delivery_timeout_ms=30000,
-                request_timeout_ms=10000,
-                max_block_ms=10000,
+                delivery_timeout_ms=10000,
+                request_timeout_ms=5000,
+                max_block_ms=5000,
                 max_request_size=8_000_000,
             )
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
         keep_in_view(producer, INBOUND_TOPICS)
-        self._broken = False
         return producer
 
     def publish_all(self, shards: Iterable[int]) -> int:
@@ -95,138 +141,150 @@ class Relay:
         self._reconnect()
         wanted, total = list(shards), 0
         while True:
-            rows = self._connection.execute(_UNPUBLISHED, (wanted, self._batch)).fetchall()
+            rows = [
+                Row(*row)
+                for row in self._connection.execute(
+                    _UNPUBLISHED, (wanted, self._left_alone(), self._batch)
+                )
+            ]
             if rows:
                 self._send(rows)
-            else:
-                self._connection.commit()
             total += len(rows)
             if len(rows) < self._batch:
                 return total
 
-    def _send(self, rows: list[tuple[Any, ...]]) -> None:
+    def _left_alone(self) -> list[str]:
+        now = time.monotonic()
+        self._resting = {topic: until for topic, until in self._resting.items() if until > now}
+        return list(self._resting)
+
+    def _send(self, rows: list[Row]) -> None:
         try:
-            if self._broken:
-                self._producer.close(timeout=0)
+            if self._producer is None:
                 self._producer = self._new_producer()
-            self._try_to_send(rows)
+            self._try_to_send(self._producer, rows)
         except Unavailable:
             # A broker that comes back may have lost its topics, and what it knew of a producer.
             self._known.clear()
-            self._broken = True
+            if self._producer is not None:
+                self._producer.close(timeout=0)
+                self._producer = None
             raise
 
-    def _try_to_send(self, rows: list[tuple[Any, ...]]) -> None:
-        new = {row[1] for row in rows} - self._known
+    def _try_to_send(self, producer: KafkaProducer, rows: list[Row]) -> None:
+        new = {row.topic for row in rows} - self._known
         if new:
             self._broker.ensure(new)
             self._known |= new
-        futures = [(row, self._hand_over(row)) for row in rows]
-        try:
-            self._producer.flush(timeout=30)
-        except KafkaError as fault:
-            self._connection.rollback()
-            raise Unavailable(f"the broker did not take {len(rows)} records: {fault}") from fault
-        published = []
+        futures = [(row, self._hand_over(producer, row)) for row in rows]
+        with suppress(KafkaError):  # what was not acknowledged by then shows in its future
+            producer.flush(timeout=_WAIT_FOR_ACKNOWLEDGEMENT)
+        published: list[Row] = []
+        failed: dict[tuple[str, str], Exception] = {}
         for row, future in futures:
-            refusal = future if isinstance(future, KafkaError) else future.exception
+            refusal = _refusal_of(future)
+            if (row.topic, row.key) in failed:
+                continue  # it came before its elder: both are sent again, in their order
             if refusal is None:
-                published.append(row[0])
+                published.append(row)
                 self._note_end(future.value)
             elif isinstance(refusal, FOR_GOOD):
                 self._give_up(row, refusal)
             else:
-                self._mark(published)
-                raise Unavailable(f"the broker did not take a record: {refusal}") from refusal
+                failed[row.topic, row.key] = refusal
         self._mark(published)
+        if failed:
+            self._rest({topic for topic, _ in failed}, {row.topic for row in published})
+            refusal = next(iter(failed.values()))
+            raise Unavailable(f"the broker did not take a record: {refusal}") from refusal
+
+    def _rest(self, failed: set[str], took: set[str]) -> None:
+        """Let topics rest that take nothing while others do: they would hold up all of them."""
+        if took:
+            until = time.monotonic() + _REST
+            self._resting |= dict.fromkeys(failed - took, until)
 
     def _note_end(self, written: Any) -> None:
         if written.topic in INBOUND_TOPICS:
             self.reached.setdefault(written.partition, {})[written.topic] = written.offset + 1
 
-    def _hand_over(self, row: tuple[Any, ...]) -> Any:
-        _, topic, key, headers, value, partition, instant, *_ = row
+    def _hand_over(self, producer: KafkaProducer, row: Row) -> Any:
         try:
-            return self._producer.send(
-                topic,
-                value=value,
-                key=key.encode(),
+            return producer.send(
+                row.topic,
+                value=row.value,
+                key=row.key.encode(),
                 headers=[
-                    (name, text.encode("latin-1" if partition >= 0 else "utf-8"))
-                    for name, text in headers
+                    (name, text.encode("latin-1" if row.partition >= 0 else "utf-8"))
+                    for name, text in row.headers
                 ],
-                partition=self._partition(topic, key, partition),
-                timestamp_ms=_milliseconds(instant),
+                partition=self._partition(row.topic, row.key, row.partition),
+                timestamp_ms=_milliseconds(row.instant),
             )
-        except FOR_GOOD as fault:
-            return fault
         except KafkaError as fault:
-            self._connection.rollback()
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            return fault
 
     def _partition(self, topic: str, key: str, partition: int) -> int:
         if topic not in INBOUND_TOPICS:
             return 0
         return partition if partition >= 0 else partition_of(key, self._partitions)
 
-    def _mark(self, ids: Iterable[int]) -> None:
-        self._connection.execute(
-            "UPDATE outbox SET published_at = %s WHERE id = ANY(%s)",
-            (self._clock.now(), list(ids)),
-        )
-        self._connection.commit()
+    def _mark(self, rows: Sequence[Row]) -> None:
+        """Mark what was acknowledged, where nobody touched the row since it was read."""
+        if rows:
+            versions = [row.version for row in rows]
+            self._connection.execute(_MARK, (self._clock.now(), [row.id for row in rows], versions))
 
-    def _give_up(self, row: tuple[Any, ...], fault: Exception) -> None:
+    def _give_up(self, row: Row, fault: Exception) -> None:
         """Dead-letter a row the broker refuses for good; the others go on."""
-        number, topic, key, headers, value, _, _, source, event_id, shard = row
-        log.warning("outbox row %s is refused for good: %s", number, type(fault).__name__)
-        self._connection.execute(
-            "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
-            ' "offset", source, event_id, event_type, township, proved,'
-            " key, headers, value, at, replayed_as, replayed_by)"
-            " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', %s, true, %s, %s, %s, %s, '', '')"
-            " ON CONFLICT DO NOTHING",
-            (
-                derived_id("unpublishable", shard, number),
-                shard,
-                str(DeadLetterReason.UNPUBLISHABLE),
-                type(fault).__name__,
-                topic,
-                source,
-                event_id,
-                key,
-                key.encode(),
-                json.dumps(headers),
-                value,
-                self._clock.now(),
-            ),
-        )
-        self._mark([number])
+        log.warning("outbox row %s is refused for good: %s", row.id, type(fault).__name__)
+        with self._connection.transaction():
+            self._connection.execute(
+                "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
+                ' "offset", source, event_id, event_type, township, proved,'
+                " key, headers, value, at, replayed_as, replayed_by)"
+                " VALUES (%s, %s, %s, %s, %s, '', -1, -1, %s, %s, '', %s, true, %s, %s, %s, %s,"
+                " '', '') ON CONFLICT DO NOTHING",
+                (
+                    derived_id("unpublishable", row.shard, row.id),
+                    row.shard,
+                    str(DeadLetterReason.UNPUBLISHABLE),
+                    type(fault).__name__,
+                    row.topic,
+                    row.source,
+                    row.event_id,
+                    row.key,
+                    row.key.encode(),
+                    json.dumps(row.headers),
+                    row.value,
+                    self._clock.now(),
+                ),
+            )
+            self._mark([row])
 
     def run(self, shards: Callable[[], Iterable[int]], stop: threading.Event) -> None:
         """Publish for these shards until `stop` is set; woken by NOTIFY, polling is the truth."""
-        pause = _FIRST_PAUSE
+        patience = Patience("the outbox cannot be published", log)
         while not stop.is_set():
             try:
                 self._listen()
                 self.publish_all(shards())
                 self._await_news()
-                pause = _FIRST_PAUSE
-            except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError) as fault:
-                log.warning("the relay waits %.1f s: %s", pause, fault)
-                stop.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                patience.went_well()
+            except Exception as fault:  # without it nothing leaves; what broke it is in the log
+                if not isinstance(fault, Unavailable | psycopg.Error):
+                    log.exception("an unexpected fault of the relay")
+                stop.wait(patience.failed(fault))
 
     def _reconnect(self) -> None:
-        if self._connection.closed or self._connection.broken:
-            self._connection, self._listening = self._connect(), False
+        if self._connection.closed:
+            self._connection, self._listening = self._opened(), False
 
     def _listen(self) -> None:
         """Have a connection that hears of new rows."""
         self._reconnect()
         if not self._listening:
             self._connection.execute(f"LISTEN {CHANNEL}")
-            self._connection.commit()
             self._listening = True
 
     def _await_news(self) -> None:
@@ -235,15 +293,32 @@ class Relay:
 
     def close(self) -> None:
         """Stop publishing."""
-        self._producer.close(timeout=5)
+        if self._producer is not None:
+            self._producer.close(timeout=5)
         self._connection.close()
 
 
-def send_again(connection: psycopg.Connection[Any], shard: int) -> int:
-    """Mark what a broker forgot to be published again: inbound rows no journal entry answers."""
+def _refusal_of(future: Any) -> Exception | None:
+    """Return why a record was not acknowledged; None where it was."""
+    fault: Exception | None = None
+    if isinstance(future, Exception):
+        fault = future
+    elif not future.is_done:
+        fault = KafkaTimeoutError("not acknowledged in time")
+    else:
+        fault = future.exception
+    return fault
+
+
+def send_again(connection: Connection, shard: int) -> int:
+    """Mark what a broker forgot to be published again: inbound rows no journal entry answers.
+
+    Rows that are not published yet are touched too, so that no relay marks what it has just
+    published to the log that is gone.
+    """
     cursor = connection.execute(
         "UPDATE outbox o SET published_at = NULL WHERE o.shard = %s AND o.topic = ANY(%s)"
-        " AND o.published_at IS NOT NULL AND NOT EXISTS (SELECT FROM journal j"
+        " AND NOT EXISTS (SELECT FROM journal j"
         " WHERE j.source = o.source AND j.event_id = o.event_id)"
         " AND NOT EXISTS (SELECT FROM dead_letters d"
         " WHERE d.proved AND d.source = o.source AND d.event_id = o.event_id)",

@@ -1,0 +1,49 @@
+"""Waiting for a server that is away: with growing pauses, and one log line when it went."""
+
+import logging
+import time
+
+from partygrid.errors import PartygridError
+
+_FIRST, _LONGEST = 0.1, 5.0
+#: Seconds after which it is said again that a server is still away.
+_REMIND = 60.0
+
+
+class Patience:
+    """How one loop waits for one thing. It is told of every fault, and of every success."""
+
+    def __init__(self, what: str, log: logging.Logger, *, longest: float = _LONGEST) -> None:
+        """`what` waits, as the log shall say it; no pause is longer than `longest` seconds."""
+        self._what, self._log, self._longest = what, log, longest
+        self._pause = _FIRST
+        self._since: float | None = None
+        self._told = 0.0
+
+    def failed(self, fault: Exception) -> float:
+        """Return how many seconds to wait; say what happened, once and then once a minute."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = self._told = now
+            self._log.warning(
+                "%s: %s; it is tried again until that is over", self._what, _of(fault)
+            )
+        elif now - self._told > _REMIND:
+            self._told = now
+            self._log.warning("%s since %.0f s: %s", self._what, now - self._since, _of(fault))
+        pause, self._pause = self._pause, min(self._pause * 2, self._longest)
+        return pause
+
+    def went_well(self) -> None:
+        """Say that the fault is over, where there was one."""
+        if self._since is not None:
+            self._log.info("%s no more, after %.1f s", self._what, time.monotonic() - self._since)
+            self._since = None
+        self._pause = _FIRST
+
+
+def _of(fault: Exception) -> str:
+    """Return a fault as one line. A server's own message may name people; ours never do."""
+    if isinstance(fault, PartygridError):
+        return " ".join(str(fault).split())
+    return type(fault).__name__
