@@ -12,6 +12,9 @@ from events.contract.registry import INBOUND_TOPICS, RESTRICTED_PREFIX, Topic
 from partygrid.errors import Unavailable
 from partygrid.settings import Settings
 
+#: How long the broker may take to answer a question about topics.
+_ANSWER_WITHIN_MS = 5000
+
 #: Every topic that exists from the start, beside those of townships and apps.
 OWN_TOPICS = (*INBOUND_TOPICS, str(Topic.DEAD_LETTERS), str(Topic.AUDIT_SEALS))
 
@@ -62,14 +65,19 @@ class Broker:
             admin.create_topics([self._new(name) for name in missing])
 
     def topic_ids(self, topics: Iterable[str]) -> dict[str, str]:
-        """Return topic → id: another id under the same name means the broker lost its log."""
+        """Return topic → id: another id under the same name means the broker lost its log.
+
+        A topic that is not there, or that we may not see, is left out. Raises `Unavailable`.
+        """
         try:
             with self._one_at_a_time:
                 found = self._connected().describe_topics(list(topics))
         except KafkaError as fault:
             self.close()
             raise Unavailable(f"the broker does not answer: {fault}") from fault
-        return {str(one["name"]): str(one["topic_id"]) for one in found}
+        return {
+            str(one["name"]): str(one["topic_id"]) for one in found if not one.get("error_code")
+        }
 
     def close(self) -> None:
         """Disconnect; the next question connects again."""
@@ -79,7 +87,7 @@ class Broker:
 
     def _connected(self) -> Admin:
         if self._admin is None:
-            self._admin = Admin(**self._client)
+            self._admin = Admin(**self._client, request_timeout_ms=_ANSWER_WITHIN_MS)
         return self._admin
 
     def _new(self, name: str) -> NewTopic:

@@ -6,10 +6,12 @@ narrow interface keeps kafka-python's rough edges around rebalances in this file
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
@@ -25,6 +27,10 @@ log = logging.getLogger(__name__)
 LOG_APPEND_TIME = 1
 #: How long the broker may take to say how far a topic reaches.
 ANSWER_WITHIN_MS = 2000
+#: The same for a single partition, where all of them together got no answer.
+_ALONE_WITHIN_MS = 300
+#: Where so many in a row get no answer, the broker is away and not a topic.
+_GIVE_UP_AFTER = 3
 #: Milliseconds a poll waits at least while nothing is assigned: kafka-python throws away a join
 #: that succeeds between two polls and begins another, so short polls may never join.
 JOINING_WAIT = 500
@@ -56,41 +62,51 @@ class ShardConsumer:
         alone: int = 0,
         whole: bool = False,
     ) -> None:
-        """Join the group; shards come with the first polls.
+        """Join the group with the first polls; the broker need not be there yet.
 
         With `alone` it joins none and has all shards at once, so many as there are; with `whole`
         it has all or none of them, as the group says.
         """
         tolerate_odd_headers()
-        try:
-            self._consumer = Consumer(
-                **client,
-                group_id=group,
-                # A topic that the client makes by asking has the broker's number of partitions.
-                allow_auto_create_topics=False,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                session_timeout_ms=6000,
-                heartbeat_interval_ms=1500,
-                max_poll_interval_ms=60000,
-                fetch_max_wait_ms=fetch_wait_ms,
-                partition_assignment_strategy=[
-                    WholeAssignor if whole else RangePartitionAssignor,
-                ],
-            )
-            if alone:
-                every = range(alone)
-                self._consumer.assign([TopicPartition(t, p) for t in INBOUND_TOPICS for p in every])
+        self._settings: dict[str, Any] = {
+            **client,
+            "group_id": group,
+            # A topic that the client makes by asking has the broker's number of partitions.
+            "allow_auto_create_topics": False,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+            "session_timeout_ms": 6000,
+            "heartbeat_interval_ms": 1500,
+            "max_poll_interval_ms": 60000,
+            "fetch_max_wait_ms": fetch_wait_ms,
+            "partition_assignment_strategy": [WholeAssignor if whole else RangePartitionAssignor],
+        }
+        self._alone = alone
+        self._client: Consumer | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the broker was reached once; until then every question may take seconds."""
+        return self._client is not None
+
+    @property
+    def _consumer(self) -> Consumer:
+        """Return the client; made as soon as the broker answers. Raises `KafkaError`."""
+        if self._client is None:
+            client = Consumer(**self._settings)
+            if self._alone:
+                every = range(self._alone)
+                client.assign([TopicPartition(t, p) for t in INBOUND_TOPICS for p in every])
             else:
-                self._consumer.subscribe(list(INBOUND_TOPICS))
-        except KafkaError as fault:
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+                client.subscribe(list(INBOUND_TOPICS))
+            self._client = client
+        return self._client
 
     def poll(self, *, wait_ms: int, at_most: int) -> dict[tuple[str, int], list[Read]]:
         """Return what was read, by topic and partition. Raises `Unavailable`."""
-        if not self._consumer.assignment():
-            wait_ms = max(wait_ms, JOINING_WAIT)
         try:
+            if not self._consumer.assignment():
+                wait_ms = max(wait_ms, JOINING_WAIT)
             polled = self._consumer.poll(timeout_ms=wait_ms, max_records=at_most)
         except KafkaError as fault:
             raise Unavailable(f"the broker does not answer: {fault}") from fault
@@ -99,10 +115,25 @@ class ShardConsumer:
             for partition, records in polled.items()
         }
 
+    def joined(self) -> bool:
+        """Tell whether this is a member of the group, as far as it knows.
+
+        A broker that is away puts no member out, so this alone does not say that it is there.
+        """
+        if self._client is None:
+            return False
+        return bool(self._alone) or self._client.group_metadata().state is MemberState.STABLE
+
+    def generation(self) -> int:
+        """Return a number that is another one after every rebalance: positions are gone then."""
+        if self._client is None or self._alone:
+            return 0
+        return int(self._client.group_metadata().generation_id)
+
     def shards(self) -> frozenset[int]:
         """Return the shards of which every inbound topic's partition is ours."""
         topics: dict[int, int] = {}
-        for partition in self._consumer.assignment():
+        for partition in self._client.assignment() if self._client is not None else ():
             topics[partition.partition] = topics.get(partition.partition, 0) + 1
         return frozenset(shard for shard, count in topics.items() if count == len(INBOUND_TOPICS))
 
@@ -110,31 +141,60 @@ class ShardConsumer:
         """Go on reading a partition at `offset`."""
         self._consumer.seek(TopicPartition(topic, partition), offset)
 
-    def rewind(self, topic: str, partition: int) -> None:
-        """Read a partition from its beginning."""
-        self._consumer.seek_to_beginning(TopicPartition(topic, partition))
+    def position(self, topic: str, partition: int) -> int:
+        """Return behind which offset everything was handed out; -1 where nobody can say.
+
+        It stands behind records that are none: the marks that end an app's own transaction.
+        """
+        try:
+            found = self._consumer.position(TopicPartition(topic, partition), timeout_ms=0)
+        except KafkaError:
+            return -1
+        return -1 if found is None else int(found)
 
     def ends(self, shards: Iterable[int]) -> dict[int, dict[str, int]]:
         """Return by shard the offset behind the last record of each inbound topic's partition.
 
         Raises `Unavailable`: then nobody can say whether an answer lies unread.
         """
-        return self._offsets(self._consumer.end_offsets, shards)
+        return {
+            shard: self._ask(
+                "end_offsets",
+                [TopicPartition(topic, shard) for topic in INBOUND_TOPICS],
+                ANSWER_WITHIN_MS,
+            )
+            for shard in shards
+        }
 
-    def begins(self, shard: int) -> dict[str, int]:
-        """Return the first offset of each inbound topic's partition."""
-        return self._offsets(self._consumer.beginning_offsets, (shard,))[shard]
+    def ends_told(self, shard: int) -> dict[str, int]:
+        """Return the same for one shard, without the topics of which nobody can tell the end."""
+        return self._told("end_offsets", shard, INBOUND_TOPICS)
 
-    def _offsets(self, ask: Any, shards: Iterable[int]) -> dict[int, dict[str, int]]:
-        found: dict[int, dict[str, int]] = {shard: {} for shard in shards}
-        partitions = [TopicPartition(topic, shard) for shard in found for topic in INBOUND_TOPICS]
-        try:
-            offsets = ask(partitions, timeout_ms=ANSWER_WITHIN_MS)
-        except KafkaError as fault:
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
-        for partition, offset in offsets.items():
-            found[partition.partition][partition.topic] = offset
+    def begins_told(self, shard: int, topics: Iterable[str]) -> dict[str, int]:
+        """Return the first offset of these topics' partitions, as far as it can be told."""
+        return self._told("beginning_offsets", shard, topics)
+
+    def _told(self, question: str, shard: int, topics: Iterable[str]) -> dict[str, int]:
+        """Ask for all at once; where that fails, for one after the other, while any answers."""
+        partitions = [TopicPartition(topic, shard) for topic in topics]
+        with suppress(Unavailable):
+            return self._ask(question, partitions, ANSWER_WITHIN_MS)
+        found: dict[str, int] = {}
+        for count, partition in enumerate(partitions, 1):
+            with suppress(Unavailable):
+                found |= self._ask(question, [partition], _ALONE_WITHIN_MS)
+            if count == _GIVE_UP_AFTER and not found:
+                break
         return found
+
+    def _ask(
+        self, question: str, partitions: list[TopicPartition], within_ms: int
+    ) -> dict[str, int]:
+        try:
+            offsets = getattr(self._consumer, question)(partitions, timeout_ms=within_ms)
+        except (KafkaError, KeyError) as fault:  # a partition without a leader is a KeyError
+            raise Unavailable(f"the broker does not answer: {fault}") from fault
+        return {partition.topic: offset for partition, offset in offsets.items()}
 
     def commit(self, shard: int, positions: Mapping[str, int]) -> None:
         """Tell the broker how far a shard is read. A refusal is no harm: the database knows."""
@@ -147,13 +207,10 @@ class ShardConsumer:
         except KafkaError as fault:
             log.info("offsets of shard %s were not committed: %s", shard, type(fault).__name__)
 
-    def pause(self, topic_partitions: Iterable[tuple[str, int]]) -> None:
-        """Fetch nothing more of these partitions for now."""
-        self._consumer.pause(*(TopicPartition(*one) for one in topic_partitions))
-
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close(autocommit=False)
+        if self._client is not None:
+            self._client.close(autocommit=False)
 
 
 def _read(record: Any) -> Read:

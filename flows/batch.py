@@ -27,8 +27,14 @@ class RawRecord(Struct, frozen=True, kw_only=True):
     value: bytes
     #: decision time: append time in the log, or when it was first read
     now: datetime
+    #: `now` is when it came; else only that it came before is known
+    timed: bool = True
     #: its timestamp, whoever set it: to measure by, never to decide by
     written_at: datetime | None = None
+
+    def is_from(self, moment: datetime | None) -> bool:
+        """Tell whether it is known to have come at this moment or later."""
+        return moment is not None and self.timed and self.now >= moment
 
 
 class DueFiring(Struct, frozen=True, kw_only=True):
@@ -42,6 +48,11 @@ class DueFiring(Struct, frozen=True, kw_only=True):
     def name(self) -> TimerName:
         """What its timer is known by."""
         return self.timer.subject, self.timer.clock.key
+
+    @property
+    def due_at(self) -> datetime:
+        """When it was due: its decision time."""
+        return self.timer.clock.due_at
 
 
 class Batch(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from msgspec.structs import replace
-from psycopg.errors import InterfaceError, OperationalError, UniqueViolation
+from psycopg.errors import InterfaceError, LockNotAvailable, OperationalError, UniqueViolation
 
 from flows.apply import Apply, Directories, apply_batch
 from flows.attempts import Attempts, Survived
@@ -30,11 +30,22 @@ Connection = psycopg.Connection[Any]
 _LIMIT_EXCEEDED = "54"
 
 
+#: Our transaction was ended for us, or the server takes no writes: it is not the first any more.
+_NOT_HERE = "25"
+#: How long a transaction of a shard's last owner may hold up the taking.
+_TAKE_WITHIN = "SET LOCAL lock_timeout = '2s'"
+
+
 def is_transient(fault: Exception) -> bool:
     """Tell whether the database failed, and not the rows that were given to it."""
+    state = (fault.sqlstate or "") if isinstance(fault, psycopg.Error) else ""
     if isinstance(fault, OperationalError):
-        return not (fault.sqlstate or "").startswith(_LIMIT_EXCEEDED)
-    return isinstance(fault, InterfaceError)
+        return not state.startswith(_LIMIT_EXCEEDED)
+    return isinstance(fault, InterfaceError) or state.startswith(_NOT_HERE)
+
+
+class ShardHeldUp(Unavailable):
+    """A transaction of the shard's last owner has not ended yet."""
 
 
 class Owner:
@@ -54,17 +65,26 @@ class Owner:
         """Take the shard over. `notes` commits by itself and counts attempts.
 
         `survived` are batches that this process began and lived through: only servers failed.
+        Raises `ShardHeldUp`, and what psycopg raises.
         """
         self.shard, self._connection = shard, connection
         self._setting, self._directories = setting, directories
         self._survived = survived or Survived()
         self._apply = apply
-        with connection.transaction(), connection.cursor() as cursor:
-            self.state: ShardState = take_shard(cursor, shard, setting.engine, clock.now())
-            self._survived.take_back(cursor, shard)
+        self.state = self._take(clock)
         self._survived.forget(shard)
         self._attempts = Attempts(notes, clock, shard=shard, epoch=self.state.epoch)
         self._firsts: dict[str, int] = {}
+
+    def _take(self, clock: Clock) -> ShardState:
+        try:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.execute(_TAKE_WITHIN)
+                state = take_shard(cursor, self.shard, self._setting.engine, clock.now())
+                self._survived.take_back(cursor, self.shard)
+        except LockNotAvailable as fault:
+            raise ShardHeldUp(shard=self.shard) from fault
+        return state
 
     def next_offset(self, topic: str, topic_id: str) -> int | None:
         """Return where reading goes on; None where nothing of this topic was read yet.
@@ -88,7 +108,9 @@ class Owner:
         So it is before anything was read, too: nobody knows what stood in a log before this one.
         """
         known = self.state.positions
-        return not known or any(topic_ids[topic] != known[topic].topic_id for topic in known)
+        return not known or any(
+            topic_ids.get(topic, at.topic_id) != at.topic_id for topic, at in known.items()
+        )
 
     def begin(self, topic: str, first: int) -> None:
         """Note where a topic begins of which nothing was read yet."""

@@ -19,13 +19,31 @@ _RANK = {topic: rank for rank, topic in enumerate(INBOUND_TOPICS)}
 class Reading:
     """The unread, by topic, of one shard."""
 
-    def __init__(self, topic_ids: Mapping[str, str]) -> None:
-        """Know the topics' ids; they are part of every coordinate."""
-        self.topic_ids = dict(topic_ids)
+    def __init__(self) -> None:
+        """Read nothing yet: each topic is begun by itself, when the broker tells of it."""
         self._waiting: dict[str, deque[RawRecord]] = {topic: deque() for topic in INBOUND_TOPICS}
+        #: id of every topic that is read; part of every coordinate
+        self.topic_ids: dict[str, str] = {}
         #: next offset to be read, by topic
         self.read_to: dict[str, int] = {}
-        self._last: dict[str, datetime] = {}
+        #: append time of the last record read
+        self._appended: dict[str, datetime] = {}
+        #: an end to be reached, and when it was told
+        self._ends: dict[str, tuple[int, datetime]] = {}
+        #: up to when a topic was read, because an end told at that time was reached
+        self._reached: dict[str, datetime] = {}
+
+    def begin(self, topic: str, topic_id: str, offset: int) -> None:
+        """Read a topic from this offset on."""
+        self.topic_ids[topic], self.read_to[topic] = topic_id, offset
+
+    def not_begun(self) -> list[str]:
+        """Return the topics of which it is not known yet where to begin."""
+        return [topic for topic in INBOUND_TOPICS if topic not in self.read_to]
+
+    def is_of_another_log(self, topic_ids: Mapping[str, str]) -> bool:
+        """Tell whether a topic that is read has another id now: the broker lost its log."""
+        return any(topic_ids.get(topic, known) != known for topic, known in self.topic_ids.items())
 
     def add(self, reads: Iterable[Read], now: datetime, *, trust_timestamp: bool) -> None:
         """Take records in. `now` is when they were read; it decides where there is no append time.
@@ -33,13 +51,14 @@ class Reading:
         In a time-lapse (`trust_timestamp`) the conductor's timestamps are the time.
         """
         for read in reads:
-            if read.offset < self.read_to.get(read.topic, 0):
+            begun = self.read_to.get(read.topic)
+            if begun is None or read.offset < begun:
                 continue
-            stamped = trust_timestamp or read.append_time
             written_at = _moment_of(read)
-            moment = written_at if stamped and written_at is not None else now
+            appended = written_at if trust_timestamp or read.append_time else None
             # A clock ahead of ours never moves the reading.
-            moment = moment if trust_timestamp else min(moment, now)
+            if appended is not None and appended > now and not trust_timestamp:
+                appended = None
             self._waiting[read.topic].append(
                 RawRecord(
                     at=Coordinate(
@@ -51,25 +70,44 @@ class Reading:
                     key=read.key,
                     headers=read.headers,
                     value=read.value,
-                    now=moment,
+                    now=appended or now,
+                    timed=appended is not None,
                     written_at=written_at,
                 )
             )
             self.read_to[read.topic] = read.offset + 1
-            self._last[read.topic] = moment
+            if appended is not None:
+                self._appended[read.topic] = appended
 
-    def horizon(self, ends: Mapping[str, int], now: datetime) -> datetime:
-        """Return up to when everything was read; `now` where every topic is read to its end."""
-        return min(
-            [
-                now,
-                *(
-                    self._last.get(topic, _FIRST)
-                    for topic, end in ends.items()
-                    if self.read_to.get(topic, 0) < end
-                ),
-            ]
-        )
+    def skip_to(self, topic: str, offset: int) -> None:
+        """Know that there is no record before this offset that was not read."""
+        if topic in self.read_to:
+            self.read_to[topic] = max(self.read_to[topic], offset)
+
+    def expect(self, ends: Mapping[str, int], told_at: datetime) -> None:
+        """Know where topics ended at a time: reaching that end is having read up to then.
+
+        An end that is not reached yet stays, unless the topic is shorter now: under a steady
+        stream the newest end is never reached.
+        """
+        for topic, end in ends.items():
+            if not self.is_short(topic) or end < self._ends[topic][0]:
+                self._ends[topic] = end, told_at
+
+    def is_short(self, topic: str) -> bool:
+        """Tell whether an end of this topic was told that is not reached yet."""
+        end = self._ends.get(topic)
+        if end is None:
+            return False
+        if self.read_to.get(topic, -1) < end[0]:
+            return True
+        self._reached[topic] = max(end[1], self._reached.get(topic, _FIRST))
+        return False
+
+    def horizon(self, topic: str) -> datetime:
+        """Return up to when this topic was read; what lies there and is older waits in here."""
+        self.is_short(topic)
+        return max(self._reached.get(topic, _FIRST), self._appended.get(topic, _FIRST))
 
     def is_behind(self, ends: Mapping[str, int]) -> bool:
         """Does any topic hold a record that was not read yet?"""
@@ -84,7 +122,7 @@ class Reading:
         """Take the topic's next records, those of `before` or later left where they are."""
         queue = self._waiting[topic]
         taken: list[RawRecord] = []
-        while queue and len(taken) < at_most and (before is None or queue[0].now < before):
+        while queue and len(taken) < at_most and not queue[0].is_from(before):
             taken.append(queue.popleft())
         return tuple(taken)
 
@@ -109,5 +147,5 @@ def _moment_of(read: Read) -> datetime | None:
         return None
 
 
-def _order(record: RawRecord) -> tuple[datetime, int, int]:
-    return record.now, _RANK[record.at.topic], record.at.offset
+def _order(record: RawRecord) -> tuple[bool, datetime, int, int]:
+    return record.timed, record.now, _RANK[record.at.topic], record.at.offset

@@ -81,6 +81,20 @@ def take_shard(cursor: Cursor, shard: int, owner: str, now: datetime) -> ShardSt
     return _state(shard, row, directory_revision(cursor))
 
 
+def end_last_owners_transaction(cursor: Cursor, shard: int) -> bool:
+    """End the session whose open transaction holds a shard's row; returns whether there is one.
+
+    Only for whom the shard belongs to now: the other one is paused, or was too slow for the group.
+    """
+    cursor.execute(
+        "SELECT pg_terminate_backend(l.pid) FROM shards s JOIN pg_locks l"
+        " ON l.locktype = 'transactionid' AND l.granted AND l.transactionid = s.xmax"
+        " WHERE s.shard = %s",
+        (shard,),
+    )
+    return cursor.fetchone() is not None
+
+
 def fence(cursor: Cursor, state: ShardState, positions: Positions) -> ShardState:
     """Begin a transaction as the owner; the row stays locked until it ends.
 

@@ -29,6 +29,15 @@ from partygrid.settings import Settings
 
 Connection = psycopg.Connection[Any]
 
+#: A server that vanished without a word is noticed, and not waited for as long as the kernel would.
+_NOTICE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20000,
+}
+
 RESPONSIBILITY_ITEMS = RowMap(ResponsibilityItems)
 
 
@@ -68,7 +77,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     Plans are made for the values at hand: a generic plan made while a table was new stays slow.
     """
     try:
-        connection = psycopg.connect(_psycopg(url), autocommit=autocommit)
+        connection = psycopg.connect(_psycopg(url), autocommit=autocommit, **_NOTICE)
     except OperationalError as fault:
         raise Unavailable(f"PostgreSQL cannot be reached: {fault}") from fault
     connection.prepare_threshold = 5

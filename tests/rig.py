@@ -25,7 +25,7 @@ from models.case import Case
 from models.case_store import load_cases
 from models.policy.schema import Policy
 from partygrid import bootstrap
-from partygrid.clock import WallClock
+from partygrid.clock import Clock, WallClock
 from partygrid.engine import Engine
 from partygrid.settings import Settings
 
@@ -74,7 +74,14 @@ class Rig:
         self.engine = self.build_engine()
         self._thread = threading.Thread(target=self.engine.run, args=(self._stop,))
 
-    def build_engine(self) -> Engine:
+    def build_engine(
+        self,
+        name: str = "rig",
+        *,
+        clock: Clock | None = None,
+        consumer: type[ShardConsumer] = ShardConsumer,
+        batch_max: int | None = None,
+    ) -> Engine:
         """Build one more engine of this installation."""
         broker = Broker(self.client, partitions=self.partitions, replication=1)
         relay = Relay(
@@ -85,14 +92,14 @@ class Rig:
             clock=WallClock(),
         )
         return Engine(
-            setting=self.setting,
+            setting=replace(self.setting, engine=name),
             connect=lambda: bootstrap.connect(self.url),
-            consumer=ShardConsumer(self.client, group="rig", fetch_wait_ms=20),
+            consumer=consumer(self.client, group="rig", fetch_wait_ms=20),
             broker=broker,
             relay=relay,
             runner=self._runner,
-            clock=WallClock(),
-            batch_max=self.settings.batch_max,
+            clock=clock or WallClock(),
+            batch_max=batch_max or self.settings.batch_max,
             poll_wait=timedelta(milliseconds=20),
         )
 

@@ -53,13 +53,13 @@ def rigged(postgres: Postgres, template: str, folder: Path, **options: Any) -> I
 
 
 @contextmanager
-def working(engine: Engine) -> Iterator[None]:
+def working(engine: Engine) -> Iterator[Engine]:
     """Let an engine work in a thread; stop it after the batch it is at, and let it leave."""
     stop = Flag()
     thread = Thread(target=engine.run, args=(stop,))
     thread.start()
     try:
-        yield
+        yield engine
     finally:
         stop.set()
         thread.join(timeout=30)

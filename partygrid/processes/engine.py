@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -44,6 +45,7 @@ def build_engine(
 ) -> Engine:
     """Return an engine on the settled servers; `runner` defaults to what the settings say.
 
+    The broker need not answer yet.
     In a time-lapse it is the only one and owns every shard without asking the group; where it is
     `grouped` there, it is one of several of which one has all shards at a time.
 
@@ -60,7 +62,8 @@ def build_engine(
         setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
         compute_again(connection, setting, clock.now())
     broker = broker_of(settings)
-    broker.ensure(OWN_TOPICS)
+    with suppress(Unavailable):  # what comes due is fired without it; the topics are made later
+        broker.ensure(OWN_TOPICS)
     connect = partial(bootstrap.connect, url)
     runner = runner or runner_of(settings, name)
     engine = Engine(

@@ -82,7 +82,7 @@ class EngineMetrics:
         owned.set_function(lambda: len(engine.held))
         mute = Gauge(
             "partygrid_topics_unreadable_seconds",
-            "Seconds since the broker last said how far its topics reach, while timers wait",
+            "Seconds for which timers have waited for a topic that cannot be read",
             registry=self._registry,
         )
         mute.set_function(lambda: self._since(engine.mute_since))

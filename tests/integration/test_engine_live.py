@@ -1,56 +1,25 @@
 """A live engine on a broker that forgets: what the outbox and the journal know comes back."""
 
-import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
-from uuid import uuid4
 
 import pytest
-from msgspec.structs import replace
 
-from events.contract.envelope import Event
 from events.contract.registry import INBOUND_TOPICS
-from models.policy.people import Role
 from models.values import case_id_of
 from partygrid import bootstrap
-from partygrid.embedded.child import Process, running
-from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
-from partygrid.embedded.tansu import Tansu
-from partygrid.errors import Unavailable
-from partygrid.operations.produce import Outcome, await_outcome, event_of, send
 from partygrid.operations.reconcile import reconcile
 from partygrid.operations.reconciled import Reconciled
-from partygrid.processes.topics import TopicKeeper
+from tests.living import Broker, living, outcome, report
 from tests.rig import Rig
-from tests.rigged import found_county, wait_until, working
-from tests.world import GRID, TOWNSHIP, person
-
-
-class Broker:
-    """A broker in memory that can be killed and started anew on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.server = Tansu(folder / "kafka", free_port())
-        self._running: AbstractContextManager[Process] | None = None
-
-    def start(self) -> None:
-        self._running = running(self.server.child())
-        self._running.__enter__()
-
-    def kill(self) -> None:
-        if self._running is not None:
-            self._running.__exit__(None, None, None)
-            self._running = None
+from tests.rigged import wait_until, working
 
 
 @pytest.fixture(scope="module")
 def broker(server_folder: Path) -> Iterator[Broker]:
-    broker = Broker(server_folder / "forgetful")
+    broker = Broker(server_folder / "live-kafka")
     broker.start()
     yield broker
     broker.kill()
@@ -58,50 +27,8 @@ def broker(server_folder: Path) -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def rig(postgres: Postgres, migrated: str, server_folder: Path, broker: Broker) -> Iterator[Rig]:
-    """The county is made in a time-lapse; then the wall clock takes over."""
-    postgres.create_database("live", template=migrated)
-    rig = Rig(postgres.url("live"), broker.server.bootstrap, server_folder / "live")
-    with working(rig.engine):
-        found_county(rig)
-    rig.conductor.hand_over()
-    rig.conductor.close()
-    rig.setting = replace(rig.setting, time_lapse=False)
-    stop = Flag()
-    keeping = Thread(target=keep_topics, args=(rig, stop))
-    keeping.start()
-    yield rig
-    stop.set()
-    keeping.join()
-    rig.db.close()
-    postgres.drop_database("live")
-
-
-def keep_topics(rig: Rig, stop: Flag) -> None:
-    """Make forgotten topics again, as the office does beside the engines."""
-    with closing(TopicKeeper(rig.settings, anew=True)) as keeper:
-        while not stop.wait(0.2):
-            with suppress(Unavailable):
-                keeper.look()
-
-
-def report(rig: Rig, title: str) -> Event:
-    """A report put into the outbox now, as a door does."""
-    data = {"grid": GRID, "category": "06-02", "source": "grid_member", "title": title}
-    now = datetime.now(UTC)
-    attributes = {
-        "township": TOWNSHIP,
-        "actor": person(Role.GRID_MEMBER, GRID),
-        "actingrole": str(Role.GRID_MEMBER),
-        "actingorg": GRID,
-    }
-    content = json.dumps(data).encode()
-    event = event_of("grid.report.filed", content, attributes, event_id=str(uuid4()), now=now)
-    send(rig.db, event, own_key=rig.setting.own_key, partitions=rig.partitions, now=now)
-    return event
-
-
-def outcome(rig: Rig, event: Event, seconds: float = 60) -> Outcome:
-    return await_outcome(rig.db, event, timedelta(seconds=seconds))
+    with living(postgres, migrated, server_folder / "live", broker) as rig:
+        yield rig
 
 
 def reconciled(rig: Rig) -> Reconciled:
