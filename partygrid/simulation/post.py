@@ -8,7 +8,7 @@ from events.contract.envelope import Event
 from events.contract.registry import TYPE_OF_PAYLOAD
 from events.outgoing_event import Outgoing
 from events.signing import sign_event
-from events.topics import inbound_topic
+from events.topics import inbound_topic, says_marked
 from flows.conductor import Outbound
 from models.keys import SigningKey
 from models.policy.people import Role
@@ -54,11 +54,14 @@ class Post:
         self.signed_out: Counter[str] = Counter()
 
     def sign(self, made: Outgoing, *, restricted: bool = False) -> Outbound:
-        """Return the record of an event, signed by the app that is its source."""
+        """Return the record of an event, signed by the app that is its source.
+
+        What says itself that few may know of its case travels on the twin, whatever is asked for.
+        """
         key = self._keys[made.source]
         self.signed_out[made.source] += 1
         event = made.event(key.key_id, sequence=self.signed_out[made.source])
-        return record_of(event, key, restricted=restricted)
+        return record_of(event, key, restricted=restricted or says_marked(made.data))
 
     def key(self, source: str) -> SigningKey:
         """Return an app's key."""

@@ -114,6 +114,8 @@ class Week:
         self.directory = Directory()
         self._stories: dict[str, Story] = {}
         self._done: set[tuple[str, str]] = set()
+        #: cases of which people know by now that only few may know of them
+        self._marked: set[str] = set()
         self._seen: dict[int, int] = {}
         self.reports = self.acts = 0
 
@@ -184,7 +186,8 @@ class Week:
         return [one for one in records if one.partition < 0], astray, changes
 
     def _signed(self, said: Said, instant: datetime) -> Outbound:
-        record = self._post.sign(said.made, restricted=said.restricted)
+        marked = said.restricted or said.made.subject in self._marked
+        record = self._post.sign(said.made, restricted=marked)
         for later in self._trouble.again(said.made):
             self.agenda.put(instant + later, record, order=said.made.id)
         if self._trouble.strays(said.made):
@@ -230,6 +233,8 @@ class Week:
     def _look(self, instant: datetime) -> None:
         """Show every case that moved to the people, in a fixed order."""
         for case in self._moved():
+            if case.mark is not Mark.NONE:
+                self._marked.add(case.id)
             story = self._stories.get(case.id, Story.SMOOTH)
             policy = self._shelf.pack(case.policy_version or self._shelf.current.version)
             scene = Scene(

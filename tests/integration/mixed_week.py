@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
+from msgspec.structs import replace
 
-from events.contract.reports import ReportFiled, ReportSupplemented
+from events.contract.envelope import Acting
+from events.contract.reports import ReportFiled, ReportSource, ReportSupplemented
 from events.outgoing_event import Outgoing
+from events.topics import says_marked
 from flows.batch import Batch, Line, Result
 from flows.digest_issues import send_due
 from flows.runner import Work
+from models.policy.people import Role
 from models.policy.schema import Policy
 from models.setting import Setting
 from models.values import case_id_of
@@ -27,6 +31,7 @@ from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.tansu import Tansu
 from partygrid.processes.batch_names import BatchNames
+from partygrid.sample import apps
 from partygrid.sample.county import Sample
 from partygrid.settings import Settings
 from partygrid.simulation.agenda import Entry, Said, Unsendable
@@ -42,6 +47,26 @@ from tests.rigged import working
 #: One in so many records is sent again, and one in so many reports is added to before it comes.
 _AGAIN, _EARLY = 20, 6
 _HOUR = timedelta(hours=1)
+
+
+#: Reports of marked matters, by id: the words in their titles stand nowhere else.
+WHISPERED = {
+    "minor": ReportFiled(
+        grid="",
+        category="08-04",
+        source=ReportSource.GRID_MEMBER,
+        title="老磨坊旁的孩子无人照看",
+        reporter_ref="ref-minor",
+        concerns_minor=True,
+    ),
+    "gambling": ReportFiled(
+        grid="",
+        category="04-05",
+        source=ReportSource.GRID_MEMBER,
+        title="废砖窑里有人聚赌",
+        reporter_ref="ref-gambling",
+    ),
+}
 
 
 class Record(NamedTuple):
@@ -140,6 +165,46 @@ def _early(reports: Sequence[Planned]) -> Iterator[tuple[datetime, str, Entry]]:
         yield _told(last, at, case_id_of(last.source, name), restricted=False)
 
 
+def _whispered(sample: Sample) -> Iterator[tuple[datetime, str, Entry]]:
+    """Reports that few may know of: because they say so, or only because of what they are."""
+    villages = sample.townships[0].villages
+    for number, (name, data) in enumerate(WHISPERED.items()):
+        grid = villages[-1].comprehensive[-1 - number]
+        made = Outgoing(
+            id=name,
+            source=apps.branch_app(grid.township),
+            data=replace(data, grid=grid.code),
+            township=grid.township,
+            time=START + 3 * _HOUR,
+            acting=Acting(
+                actor=sample.holders(Role.GRID_MEMBER, grid.code)[0],
+                role=Role.GRID_MEMBER,
+                org=grid.code,
+            ),
+        )
+        yield made.time, name, Said(made=made, restricted=says_marked(data))
+    yield _overheard(sample)
+
+
+def _overheard(sample: Sample) -> tuple[datetime, str, Entry]:
+    """Somebody outside the circle writes about a marked case under its id, as if it were none."""
+    grid = sample.townships[0].villages[0].comprehensive[0]
+    about = Outgoing(
+        id="overheard",
+        source=apps.branch_app(grid.township),
+        data=ReportSupplemented(description="听说有人举报。"),
+        township=grid.township,
+        time=END - 2 * _HOUR,
+        acting=Acting(
+            actor=sample.holders(Role.GRID_MEMBER, grid.code)[0],
+            role=Role.GRID_MEMBER,
+            org=grid.code,
+        ),
+        subject=case_id_of(apps.VILLAGERS, str(Story.BYPASSED)),
+    )
+    return about.time, about.id, Said(made=about)
+
+
 def _asked(sample: Sample, rig: Rig) -> Iterator[tuple[datetime, str, Entry]]:
     """What departments ask of the township's villages."""
     office = rig.setting.shelf.office(rig.policy.version)
@@ -181,6 +246,7 @@ def mixed_week(postgres: Postgres, template: str, folder: Path) -> Iterator[Mixe
             mischief.append(made)
             yield from _early(reports)
             yield from _asked(sample, rig)
+            yield from _whispered(sample)
             for entry in made.entries([one for one in reports if not one.restricted]):
                 if not isinstance(entry[2], Unsendable):
                     yield entry

@@ -32,6 +32,8 @@ END = START + timedelta(days=7)
 #: Before everything else: the county has to be there first.
 FOUNDED = START - timedelta(days=45)
 SEED = 4
+#: Where marked reports are from: words that stand in no other one.
+MARKED_PLACE = "老渡口独户"
 _HOUR = timedelta(hours=1)
 _ROLES = {
     ReportSource.GRID_MEMBER: Role.GRID_MEMBER,
@@ -203,7 +205,7 @@ def _planned(
             grid=grid.code,
             category=category,
             source=source,
-            title="情况反映",
+            title="情况反映" if need.mark is Mark.NONE else f"{MARKED_PLACE}情况反映",
             reporter_ref=f"ref-{name}" if need.reporter else "",
             emergency=need.emergency,
             mark=need.mark,
