@@ -170,6 +170,11 @@ class ShardConsumer:
         """Return the same for one shard, without the topics of which nobody can tell the end."""
         return self._told("end_offsets", shard, INBOUND_TOPICS)
 
+    def begins(self, shard: int) -> dict[str, int]:
+        """Return the first offset of each inbound topic's partition. Raises `Unavailable`."""
+        partitions = [TopicPartition(topic, shard) for topic in INBOUND_TOPICS]
+        return self._ask("beginning_offsets", partitions, ANSWER_WITHIN_MS)
+
     def begins_told(self, shard: int, topics: Iterable[str]) -> dict[str, int]:
         """Return the first offset of these topics' partitions, as far as it can be told."""
         return self._told("beginning_offsets", shard, topics)
@@ -206,6 +211,10 @@ class ShardConsumer:
             self._consumer.commit_async(offsets)
         except KafkaError as fault:
             log.info("offsets of shard %s were not committed: %s", shard, type(fault).__name__)
+
+    def pause(self, topic_partitions: Iterable[tuple[str, int]]) -> None:
+        """Fetch nothing more of these partitions for now."""
+        self._consumer.pause(*(TopicPartition(*one) for one in topic_partitions))
 
     def close(self) -> None:
         """Leave the group."""
