@@ -16,6 +16,7 @@ from flows.decide.decision import Firing
 from flows.facts import Needs, needs_of
 from flows.fold import PATIENCE, Fold
 from flows.loading import load_workspace, rounds_in
+from flows.scribe import Scribe
 from flows.written import Written
 from models import case_store, ledger_store, shard_store
 from models.audit_chain import ChainHead, chain
@@ -83,7 +84,7 @@ def apply_batch(
         directory_revision=scribe.revision,
     )
     shard_store.advance(cursor, after)
-    return after, _result(scribe.written)
+    return after, _result(scribe)
 
 
 #: How a batch is carried out: `apply_batch`, or what wraps it.
@@ -325,9 +326,10 @@ def _store_rows(cursor: Cursor, written: Written) -> None:
         cursor.execute("SELECT pg_notify('partygrid_notices', '')")
 
 
-def _result(written: Written) -> Result:
+def _result(scribe: Scribe) -> Result:
+    written = scribe.written
     return Result(
-        lines=tuple(written.lines),
+        lines=tuple(scribe.lines.shown),
         follow_ups=len(written.outbox),
         dead_letters=len(written.dead_letters),
     )

@@ -12,6 +12,7 @@ import psycopg
 from msgspec.structs import replace
 
 from flows.batch import Batch, DueFiring, RawRecord
+from models.case_store import case_to_show
 from models.policy.schema import Policy
 from models.shard_store import (
     TimerName,
@@ -23,6 +24,7 @@ from models.shard_store import (
 )
 from models.values import DeadLetterReason
 from partygrid.clock import Clock
+from partygrid.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +105,16 @@ class Attempts:
         inputs = len(batch.records) + len(batch.firings)
         if inputs > 1 or attempts <= limit or batch.aside is not None:
             return batch
-        log.warning("%s kills the process: put aside", _told(batch))
+        log.warning("%s kills the process: put aside", _told(batch), extra=self._about(batch))
         return replace(batch, aside=DeadLetterReason.CRASHED, unseen=attempts > limit + 1)
+
+    def _about(self, batch: Batch) -> dict[str, dict[str, object]]:
+        """Return what is put aside. Nothing of it may be decoded: that may be what kills."""
+        if batch.records:
+            return about(shard=self._shard)
+        subject = batch.firings[0].timer.subject
+        with self._notes.cursor() as cursor:
+            return about(shard=self._shard, case=case_to_show(cursor, subject))
 
     def _count_records(self, batch: Batch) -> int:
         first, last = batch.records[0].at, batch.records[-1].at
@@ -139,5 +149,4 @@ def _told(batch: Batch) -> str:
     if batch.records:
         at = batch.records[0].at
         return f"record {at.topic}/{at.offset}"
-    subject, key = batch.firings[0].name
-    return f"timer {key} of {subject}"
+    return f"timer {batch.firings[0].timer.clock.key}"

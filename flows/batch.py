@@ -82,6 +82,9 @@ class Line(Struct, frozen=True, kw_only=True):
     event: str
     fate: str
     reason: str
+    #: for the log alone: ids of the event and of its case, as far as operators may see them
+    event_id: str = ""
+    case_id: str = ""
 
 
 class Result(Struct, frozen=True, kw_only=True):

@@ -51,6 +51,9 @@ class Fold:
         self.scribe = Scribe(setting, work, batch, seq=seq, revision=revision)
         self.letters = Letters(self.scribe)
 
+    def _about(self, given: Event | Firing, subject: str) -> dict[str, dict[str, object]]:
+        return self.scribe.lines.about(given, subject)
+
     # --- records -------------------------------------------------------------------------------
 
     def event(self, raw: RawRecord, admitted: Admitted, texts: list[FreeText]) -> None:
@@ -60,7 +63,7 @@ class Fold:
         try:
             decision = self._decide(event, subject, raw.now)
         except Exception as fault:  # a poison event must not stop the others; its place is recorded
-            log.exception("deciding %s failed", event.type)
+            log.exception("deciding %s failed", event.type, extra=self._about(event, subject))
             self.letters.of_event(raw, DeadLetterReason.POISON, type(fault).__name__, event)
             return
         scribe.journal_event(event, admitted.kind, subject, raw.now, admitted.signature)
@@ -147,18 +150,13 @@ class Fold:
         try:
             decision = self._decide(firing, subject, now, kind=timer.subject_kind)
         except Exception as fault:  # a timer that breaks deciding must not hold up all the others
-            log.exception("firing %s failed", timer.clock.key)
+            log.exception("firing %s failed", timer.clock.key, extra=self._about(firing, subject))
             self.letters.of_firing(due, DeadLetterReason.POISON, type(fault).__name__)
             return
         decision = self._rung_off(decision, timer.subject_kind, subject, firing.clock)
         self.scribe.journal_firing(firing, now)
         self._take(decision, firing, subject, now, wave=due.wave)
-        self.scribe.line(
-            self.scribe.number(subject),
-            f"timer:{timer.clock.key}",
-            decision.fate,
-            decision.reason,
-        )
+        self.scribe.lines.of_firing(firing, decision.fate, decision.reason)
         if decision.case is not None:
             self._wake(subject, now)
 
@@ -340,7 +338,7 @@ class Fold:
         try:
             decision = self._decide(event, subject, now)
         except Exception as fault:  # what waits must not spoil the event that woke it
-            log.exception("deciding %s failed", event.type)
+            log.exception("deciding %s failed", event.type, extra=self._about(event, subject))
             self._waited_in_vain(
                 parked, event, DeadLetterReason.POISON, detail=type(fault).__name__, now=now
             )

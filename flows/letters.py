@@ -180,7 +180,7 @@ class Letters:
                 "replayed_at": None,
             }
         )
-        self._scribe.line("", event_type, Fate.DEAD_LETTERED, reason)
+        self._scribe.lines.of_letter(event_type, reason)
 
 
 def answered(event: Event) -> tuple[str, ...]:

@@ -16,11 +16,13 @@ from psycopg.errors import InterfaceError, LockNotAvailable, OperationalError, U
 from flows.apply import Apply, Directories, apply_batch
 from flows.attempts import Attempts, Survived
 from flows.batch import Batch, RawRecord, Result
+from flows.telling import tell
 from models.setting import Setting
 from models.shard_store import Position, Positions, ShardState, read_before, take_shard
 from models.values import DeadLetterReason
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
+from partygrid.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +167,7 @@ class Owner:
                 self._directories,
             )
         self.state = state
+        tell(self.shard, result)
         return result
 
     def _halved(self, batch: Batch, fault: Exception) -> list[Result]:
@@ -173,7 +176,11 @@ class Owner:
         # A row in the database's message may name people; our own faults are told with their place.
         where = None if isinstance(fault, psycopg.Error) else fault
         log.warning(
-            "a batch of %s cannot be stored: %s", len(inputs), type(fault).__name__, exc_info=where
+            "a batch of %s cannot be stored: %s",
+            len(inputs),
+            type(fault).__name__,
+            exc_info=where,
+            extra=about(shard=self.shard),
         )
         if len(inputs) == 1:
             if batch.aside is not None:

@@ -10,8 +10,9 @@ from events.codec import ATTRIBUTE_LIMIT, to_journal
 from events.contract.envelope import Event
 from events.contract.outgoing import EventOutcome
 from events.texts import FreeText
-from flows.batch import Batch, Coordinate, Line, RawRecord
+from flows.batch import Batch, Coordinate, RawRecord
 from flows.decide.decision import Audit, Decision, Firing
+from flows.lines import Lines
 from flows.outgoing import Outgoing
 from flows.workspace import Workspace
 from flows.written import Written
@@ -44,6 +45,7 @@ class Scribe:
         self.setting, self.work, self.batch = setting, work, batch
         self.seq, self.revision = seq, revision
         self.written = Written()
+        self.lines = Lines(setting, work, batch)
         self.outgoing = Outgoing(
             setting, shard=batch.shard, recorded_at=batch.recorded_at, instant=batch.instant
         )
@@ -121,7 +123,7 @@ class Scribe:
     def record(self, raw: RawRecord, fate: Fate, reason: str, event: Event, subject: str) -> None:
         """Enter where a record ended."""
         self.record_row(raw.at, fate, reason, event.source, event.id, event.type)
-        self.line(self.number(subject), event.type, fate, reason)
+        self.lines.of_event(event, subject, fate, reason)
 
     def record_row(
         self, at: Coordinate, fate: Fate, reason: str, source: str, event_id: str, kind: str
@@ -143,17 +145,6 @@ class Scribe:
                 "recorded_at": self.batch.recorded_at,
             }
         )
-
-    def line(self, number: str, event: str, fate: Fate, reason: str) -> None:
-        """Show an input in the shift's table."""
-        self.written.lines.append(Line(number=number, event=event, fate=str(fate), reason=reason))
-
-    def number(self, subject: str) -> str:
-        """Return what may be shown of a case's number."""
-        case = self.work.cases.get(subject)
-        if case is None:
-            return ""
-        return case.number if case.mark is Mark.NONE else "restricted"
 
     # --- timers --------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from flows.batch import Line
 from models.audit_chain import Act, Circumstance
 from models.directory import Spell
 from models.setting import Row
@@ -34,7 +33,6 @@ class Written(Struct, kw_only=True):
     running_timers: dict[TimerName, Row] = field(default_factory=dict)
     #: timers of the batch that were left for later
     unfired: list[TimerName] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
 
     def stop_timer(self, subject: str, key: str) -> None:
         """Take a timer away, also one set earlier in this batch."""

@@ -22,8 +22,9 @@ from models.cases import (
 from models.consulting import Consultation
 from models.handling import Assignment, AssignmentState, Visit, Whistle
 from models.rows import RowMap
-from models.values import SETTLED_STATES, is_id
+from models.values import SETTLED_STATES, Mark, is_id
 from models.village import Township, VillageTask
+from partygrid.logs import RESTRICTED
 
 Cursor = psycopg.Cursor[Any]
 
@@ -242,6 +243,16 @@ def load_work(
         " ) AS work WHERE person <> '' GROUP BY person ORDER BY person",
         {"since": since, "shard": shard, "township": township},
     ).fetchall()
+
+
+def case_to_show(cursor: Cursor, subject: str) -> str:
+    """Return a case's id where operators may see it: `restricted` of one that is not unmarked."""
+    if not is_id(subject):
+        return RESTRICTED
+    row = cursor.execute(
+        "SELECT mark FROM cases WHERE version > 0 AND id = %s", (subject,)
+    ).fetchone()
+    return subject if row is not None and row[0] == Mark.NONE else RESTRICTED
 
 
 def load_urgencies(cursor: Cursor, subjects: Iterable[str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ def engine(
     from partygrid.processes.pulse import own_name
 
     name = name or own_name()
-    run_engine(_settled(name), name=name, time_lapse=lapse)
+    run_engine(_settled(name, engine=name), name=name, time_lapse=lapse)
 
 
 @app.command()
@@ -60,11 +60,14 @@ def digests(name: Name = "digests") -> None:
     run_digests(_settled(name), name=name)
 
 
-def _settled(name: str) -> "Settings":
-    """Return the settings with every address, and begin to log under the process's name."""
+def _settled(name: str, **always: str) -> "Settings":
+    """Return the settings with every address, and begin to log under the process's name.
+
+    `always` are fields of each of its lines.
+    """
     from partygrid.embedded.installation import located
     from partygrid.logs import start_logging
 
     settings = located(read_settings())
-    start_logging(settings, name)
+    start_logging(settings, name, always=always)
     return settings

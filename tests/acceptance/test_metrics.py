@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -34,7 +34,8 @@ class Scene(NamedTuple):
 @pytest.fixture(scope="module")
 def scene(server_folder: Path) -> Iterator[Scene]:
     home = server_folder / "watched"
-    with up(home, "--no-prefect", seconds=90) as one, looking(one) as db:
+    every_line = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG"}
+    with up(home, "--no-prefect", seconds=90, **every_line) as one, looking(one) as db:
         worked = put_to_work(one, server_folder / "watched-files")
         wait_drained(db)
         yield Scene(one, worked, db)
@@ -193,6 +194,33 @@ def test_nothing_personal_and_no_marked_topic_is_told(scene: Scene) -> None:
     for word in (*numbers, scene.worked.token, "p-1", "app/page", "990202", "restricted"):
         assert word not in everything, word
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", everything)
+
+
+def logged(one: Up) -> list[dict[str, Any]]:
+    """Every line our processes have written."""
+    found = []
+    for name in ("engine-1", "office", "http"):
+        lines = (one.home / "logs" / f"{name}.log").read_text().splitlines()
+        found += [json.loads(line) for line in lines]
+    return found
+
+
+def test_log_lines_are_about_events_cases_and_shards(scene: Scene) -> None:
+    told = [line for line in logged(scene.one) if line.get("event") == "r-plain"]
+    assert [line["case"] for line in told] == [scene.worked.plain]
+    assert {(line["engine"], line["process"]) for line in told} == {("engine-1", "engine-1")}
+    assert all(isinstance(line["shard"], int) for line in told)
+
+
+def test_log_lines_tell_nothing_of_marked_cases(scene: Scene) -> None:
+    """Not even where all is asked for."""
+    every = logged(scene.one)
+    assert any(line.get("case") == "restricted" for line in every)
+    written = json.dumps(every, ensure_ascii=False)
+    number = counted(scene.db, "SELECT number, 1 FROM cases WHERE mark <> 'none'")
+    assert [len(one) for one in number] == [1]
+    for hidden in (scene.worked.marked, "r-marked", *(one for (one,) in number)):
+        assert hidden not in written
 
 
 def test_without_its_database_the_office_tells_no_old_facts(scene: Scene) -> None:
