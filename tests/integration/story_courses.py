@@ -263,7 +263,7 @@ COURSES: Mapping[Story, Course] = {
         CLOSED, (*_RESOLVED, "2*timer:publicity:publicity_over"), ("publicity_started",)
     ),
     Story.FOUR_TWO_NO_QUORUM_MEMBERS: Course(
-        CaseState.ACCEPTED, ("2*consultation.tally:quorum_missed", "timer:conclude:sent_on_late")
+        CaseState.HANDLING, ("2*consultation.tally:quorum_missed", "timer:conclude:sent_on_late")
     ),
     Story.FOUR_TWO_MEMBERS_AGAINST: Course(CaseState.ACCEPTED, ("consultation.tally:vote_failed",)),
     Story.FOUR_TWO_NO_QUORUM_VILLAGERS: Course(
