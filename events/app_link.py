@@ -7,13 +7,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from events.broker import Broker
 from events.clients import Consumer
@@ -21,16 +16,13 @@ from events.codec import Decoded, decode
 from events.contract.outgoing import EventOutcome
 from events.spool import Sealed
 from events.topics import app_topic
+from events.writer import REFUSALS, Record, Writer
 from partygrid.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
-#: What no second try can mend.
-_FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
-
-_OUT = {
-    "acks": "all",
-    "enable_idempotence": True,
+_OUT: dict[str, Any] = {
+    "flush_seconds": 20,
     "linger_ms": 5,
     "max_block_ms": 5000,
     "request_timeout_ms": 5000,
@@ -52,12 +44,12 @@ class AppLink:
     def __init__(self, client: Mapping[str, Any], source: str) -> None:
         self._client = {"bootstrap_timeout_ms": 3000, "reconnect_backoff_max_ms": 2000, **client}
         self._topic = app_topic(source)
-        self._out: KafkaProducer | None = None
+        self._out = Writer(self._client, **_OUT)
         self._in: Consumer | None = None
         self._topic_id = ""
 
-    def publish(self, events: Sequence[Sealed]) -> list[Exception | None]:
-        """Publish events in their order; for each what the broker refuses it for, for good.
+    def publish(self, events: Sequence[Sealed]) -> list[KafkaError | None]:
+        """Publish events in their order; for each why the broker does not take it: `REFUSALS`.
 
         The list is shorter where the broker went away in between: raises `Unavailable` where it
         took nothing at all.
@@ -70,30 +62,21 @@ class AppLink:
             self.forget()
             raise Unavailable(f"the broker does not answer: {fault}") from fault
 
-    def _published(self, events: Sequence[Sealed]) -> list[Exception | None]:
-        if self._out is None:
+    def _published(self, events: Sequence[Sealed]) -> list[KafkaError | None]:
+        if not self._out.connected:
             self._knock()
-            self._out = KafkaProducer(**self._client, **_OUT)
-        futures = [self._hand_over(self._out, event) for event in events]
-        self._out.flush(timeout=20)
-        results: list[Exception | None] = []
-        for future in futures:
-            fault = future if isinstance(future, KafkaError) else _fault_of(future)
-            if fault is not None and not isinstance(fault, _FOR_GOOD):
+        told = self._out.write(
+            [Record(one.topic, one.key.encode(), one.value, one.headers) for one in events]
+        )
+        results: list[KafkaError | None] = []
+        for one in told:
+            if isinstance(one, KafkaError) and not isinstance(one, REFUSALS):
                 self.forget()
                 if not results:
-                    raise fault
+                    raise one
                 break
-            results.append(fault)
+            results.append(one if isinstance(one, KafkaError) else None)
         return results
-
-    def _hand_over(self, out: KafkaProducer, event: Sealed) -> Any:
-        try:
-            return out.send(
-                event.topic, key=event.key.encode(), value=event.value, headers=event.headers
-            )
-        except _FOR_GOOD as fault:
-            return fault
 
     def outcomes(
         self, position: tuple[str, int], wait: timedelta
@@ -123,10 +106,10 @@ class AppLink:
         self._knock()
         broker = Broker(self._client, partitions=1, replication=1)
         try:
-            topic_id = broker.topic_ids([self._topic]).get(self._topic, "None")
+            topic_id = broker.topic_ids([self._topic]).get(self._topic)
         finally:
             broker.close()
-        if topic_id == "None":
+        if topic_id is None:
             return None
         self._topic_id = topic_id
         self._in = Consumer(**self._client, **_IN)
@@ -152,29 +135,15 @@ class AppLink:
 
     def forget(self) -> None:
         """Close both ends; the next use connects anew."""
-        for end in (self._out, self._in):
-            if end is not None:
-                with suppress(KafkaError):
-                    _close(end)
-        self._out = self._in = None
+        self._out.drop()
+        if self._in is not None:
+            with suppress(KafkaError):
+                self._in.close(autocommit=False)
+        self._in = None
 
     def close(self) -> None:
         """Disconnect."""
         self.forget()
-
-
-def _fault_of(future: Any) -> Exception | None:
-    fault: Exception | None = KafkaError("not acknowledged in time")
-    if future.is_done:
-        fault = future.exception
-    return fault
-
-
-def _close(end: KafkaProducer | Consumer) -> None:
-    if isinstance(end, KafkaProducer):
-        end.close(timeout=0)
-    else:
-        end.close(autocommit=False)
 
 
 def _outcome(record: Any) -> EventOutcome | None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 import msgspec
+from kafka.errors import TopicAuthorizationFailedError
 from msgspec import Struct
 
 from events.app_link import AppLink
@@ -29,6 +30,7 @@ from events.positions import in_cgcs2000
 from events.signing import sign_event
 from events.spool import Sealed, Spool, Trouble
 from events.topics import inbound_topic, says_marked
+from events.writer import FOR_GOOD
 from models.canonical import NotCanonical
 from models.keys import SigningKey
 from models.values import SYSTEM_PREFIX, DeadLetterReason, Fate, is_id
@@ -107,6 +109,8 @@ class Producer:
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._fault = ""
+        #: topics that the broker does not let this app's account write
+        self._denied: set[str] = set()
 
     # --- sending -------------------------------------------------------------------------------
 
@@ -185,7 +189,7 @@ class Producer:
             except Unavailable as fault:
                 self._fault = str(fault)
                 raise
-            self._fault = ""
+            self._fault = self._told_of_denied()
             return Pumped(published=published, answered=answered)
 
     def _publish(self, at_most: int) -> int:
@@ -194,13 +198,27 @@ class Producer:
             # An answer is missing: perhaps the broker lost its log and begins anew.
             self._link.forget()
         results = self._link.publish([one.sealed for one in due])
-        took = [one.sequence for one, fault in zip(due, results, strict=False) if fault is None]
-        for one, fault in zip(due, results, strict=False):
-            if fault is not None:
+        told = list(zip(due, results, strict=False))
+        for one, fault in told:
+            if isinstance(fault, FOR_GOOD):
                 log.warning("event %s cannot be published: %s", one.sealed.event_id, fault)
                 self._spool.give_up(one.sequence, str(DeadLetterReason.UNPUBLISHABLE))
-        self._spool.published(took, self._again_at)
-        return len(took)
+        # What an operator can mend is tried again like what has no answer, and stops no other.
+        self._denied |= {one.sealed.topic for one, fault in told if _is_denied(fault)}
+        self._denied -= {one.sealed.topic for one, fault in told if fault is None}
+        self._spool.published(
+            [one.sequence for one, fault in told if fault is None or _is_denied(fault)],
+            self._again_at,
+        )
+        return sum(fault is None for _, fault in told)
+
+    def _told_of_denied(self) -> str:
+        if not self._denied:
+            return ""
+        return (
+            f"the broker does not let this app's account write {', '.join(sorted(self._denied))}:"
+            " an operator grants it with `partygrid kafka grant`"
+        )
 
     def _again_at(self, sent: int) -> datetime:
         pause = self._patience.answer * (1 << min(sent - 1, 20))
@@ -291,6 +309,10 @@ class Producer:
     def dismiss(self, event_id: str) -> bool:
         """Forget a refused or dead-lettered event that was looked at; False where none is kept."""
         return self._spool.dismiss(event_id)
+
+
+def _is_denied(fault: Exception | None) -> bool:
+    return isinstance(fault, TopicAuthorizationFailedError)
 
 
 def _type_of(payload: Payload) -> str:

@@ -16,23 +16,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from kafka import KafkaProducer
-from kafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-)
+from kafka.errors import KafkaError
 
 from events.broker import Broker
 from events.contract.registry import INBOUND_TOPICS
 from events.partitions import partition_of
+from events.writer import FOR_GOOD, Record, Writer
 from models.values import DeadLetterReason, derived_id
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
@@ -41,9 +34,6 @@ from partygrid.patience import Patience
 log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]
-
-#: What no second try can mend.
-FOR_GOOD = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
 
 #: Where a transaction that wrote outbox rows says so.
 CHANNEL = "partygrid_outbox"
@@ -104,8 +94,17 @@ class Relay:
         #: partition → inbound topic → offset behind the last record this relay wrote
         self.reached: dict[int, dict[str, int]] = {}
         self._listening = False
-        self._client = client
-        self._producer: KafkaProducer | None = None
+        self._writer = Writer(
+            client,
+            keeps=INBOUND_TOPICS,
+            flush_seconds=_WAIT_FOR_ACKNOWLEDGEMENT,
+            allow_auto_create_topics=False,  # `Broker.ensure` knows how many partitions
+            linger_ms=0,
+            delivery_timeout_ms=10000,
+            request_timeout_ms=5000,
+            max_block_ms=5000,
+            max_request_size=8_000_000,
+        )
         #: topics that take nothing, and until when (monotonic) they are left alone
         self._resting: dict[str, float] = {}
 
@@ -114,24 +113,6 @@ class Relay:
         # No transaction stays open while the broker is waited for.
         connection.autocommit = True
         return connection
-
-    def _new_producer(self) -> KafkaProducer:
-        try:
-            producer = KafkaProducer(
-                **self._client,
-                allow_auto_create_topics=False,  # `Broker.ensure` knows how many partitions
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=0,
-                delivery_timeout_ms=10000,
-                request_timeout_ms=5000,
-                max_block_ms=5000,
-                max_request_size=8_000_000,
-            )
-        except KafkaError as fault:
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
-        keep_in_view(producer, INBOUND_TOPICS)
-        return producer
 
     def publish_all(self, shards: Iterable[int]) -> int:
         """Publish what waits in these shards' outboxes; returns how many rows.
@@ -160,38 +141,33 @@ class Relay:
 
     def _send(self, rows: list[Row]) -> None:
         try:
-            if self._producer is None:
-                self._producer = self._new_producer()
-            self._try_to_send(self._producer, rows)
+            self._try_to_send(rows)
         except Unavailable:
-            # A broker that comes back may have lost its topics, and what it knew of a producer.
+            # A broker that comes back may have lost its topics.
             self._known.clear()
-            if self._producer is not None:
-                self._producer.close(timeout=0)
-                self._producer = None
             raise
 
-    def _try_to_send(self, producer: KafkaProducer, rows: list[Row]) -> None:
+    def _try_to_send(self, rows: list[Row]) -> None:
         new = {row.topic for row in rows} - self._known
         if new:
             self._broker.ensure(new)
             self._known |= new
-        futures = [(row, self._hand_over(producer, row)) for row in rows]
-        with suppress(KafkaError):  # what was not acknowledged by then shows in its future
-            producer.flush(timeout=_WAIT_FOR_ACKNOWLEDGEMENT)
+        try:
+            told = self._writer.write([self._record(row) for row in rows])
+        except KafkaError as fault:
+            raise Unavailable(f"the broker did not take {len(rows)} records: {fault}") from fault
         published: list[Row] = []
         failed: dict[tuple[str, str], Exception] = {}
-        for row, future in futures:
-            refusal = _refusal_of(future)
+        for row, one in zip(rows, told, strict=True):
             if (row.topic, row.key) in failed:
                 continue  # it came before its elder: both are sent again, in their order
-            if refusal is None:
+            if not isinstance(one, KafkaError):
                 published.append(row)
-                self._note_end(future.value)
-            elif isinstance(refusal, FOR_GOOD):
-                self._give_up(row, refusal)
+                self._note_end(one)
+            elif isinstance(one, FOR_GOOD):
+                self._give_up(row, one)
             else:
-                failed[row.topic, row.key] = refusal
+                failed[row.topic, row.key] = one
         self._mark(published)
         if failed:
             self._rest({topic for topic, _ in failed}, {row.topic for row in published})
@@ -208,21 +184,18 @@ class Relay:
         if written.topic in INBOUND_TOPICS:
             self.reached.setdefault(written.partition, {})[written.topic] = written.offset + 1
 
-    def _hand_over(self, producer: KafkaProducer, row: Row) -> Any:
-        try:
-            return producer.send(
-                row.topic,
-                value=row.value,
-                key=row.key.encode(),
-                headers=[
-                    (name, text.encode("latin-1" if row.partition >= 0 else "utf-8"))
-                    for name, text in row.headers
-                ],
-                partition=self._partition(row.topic, row.key, row.partition),
-                timestamp_ms=_milliseconds(row.instant),
-            )
-        except KafkaError as fault:
-            return fault
+    def _record(self, row: Row) -> Record:
+        return Record(
+            topic=row.topic,
+            key=row.key.encode(),
+            value=row.value,
+            headers=[
+                (name, text.encode("latin-1" if row.partition >= 0 else "utf-8"))
+                for name, text in row.headers
+            ],
+            partition=self._partition(row.topic, row.key, row.partition),
+            timestamp_ms=_milliseconds(row.instant),
+        )
 
     def _partition(self, topic: str, key: str, partition: int) -> int:
         if topic not in INBOUND_TOPICS:
@@ -293,21 +266,8 @@ class Relay:
 
     def close(self) -> None:
         """Stop publishing."""
-        if self._producer is not None:
-            self._producer.close(timeout=5)
+        self._writer.drop(seconds=5)
         self._connection.close()
-
-
-def _refusal_of(future: Any) -> Exception | None:
-    """Return why a record was not acknowledged; None where it was."""
-    fault: Exception | None = None
-    if isinstance(future, Exception):
-        fault = future
-    elif not future.is_done:
-        fault = KafkaTimeoutError("not acknowledged in time")
-    else:
-        fault = future.exception
-    return fault
 
 
 def send_again(connection: Connection, shard: int) -> int:
@@ -325,16 +285,6 @@ def send_again(connection: Connection, shard: int) -> int:
         (shard, list(INBOUND_TOPICS)),
     )
     return cursor.rowcount
-
-
-def keep_in_view(producer: KafkaProducer, topics: Iterable[str]) -> None:
-    """Let a producer ask for these topics each time it asks for any.
-
-    Topics that the broker named at the first contact it otherwise forgets as soon as it asks for
-    another one; then it asks for them again and again without a pause, a whole core's worth.
-    """
-    for topic in topics:
-        producer._sender.add_topic(topic)  # the client has no public name for it
 
 
 def _milliseconds(instant: datetime | None) -> int | None:

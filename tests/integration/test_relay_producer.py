@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from events.relay import keep_in_view
+from events.writer import keep_in_view
 
 FIRST, LATER = "grid.first", "app.outcomes.later"
 
