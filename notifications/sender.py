@@ -14,7 +14,7 @@ import psycopg
 from jinja2 import TemplateError
 from msgspec import Struct, ValidationError, convert
 from sqlalchemy import Connection, Engine, RowMapping, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from models.notices import AddresseeKind, ChannelName, SendState, SkipReason
 from models.policy.reach import NoticeRules
@@ -28,6 +28,7 @@ from notifications.spreading import Reach, spread
 from notifications.wording import Language
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
+from partygrid.patience import Patience
 
 _log = logging.getLogger(__name__)
 
@@ -97,19 +98,21 @@ class Sender:
         Woken by the transaction that wrote a notice; looks every `idle` all the same, for what
         becomes due by itself and for a wake-up that was lost.
         """
+        patience = Patience("sending notices fails", _log, longest=idle.total_seconds())
         while not stop.is_set():
             try:
-                self._run_connected(stop, clock=clock, idle=idle)
-            except (DBAPIError, psycopg.Error) as error:
-                # Without its text: it repeats parameters, and those may name an addressee.
-                cause = getattr(error, "orig", error)
-                _log.warning("notices wait, the database is away: %s", type(cause).__name__)
-                stop.wait(idle.total_seconds())
+                self._run_connected(stop, patience, clock=clock, idle=idle)
+            except (SQLAlchemyError, psycopg.Error) as error:
+                # Only its kind is told: its text repeats parameters that may name an addressee.
+                stop.wait(patience.failed(getattr(error, "orig", None) or error))
 
-    def _run_connected(self, stop: Event, *, clock: Clock, idle: timedelta) -> None:
+    def _run_connected(
+        self, stop: Event, patience: Patience, *, clock: Clock, idle: timedelta
+    ) -> None:
         with closing(_listener(self._engine)) as listening:
             while not stop.is_set():
                 self.send_due(clock.now())
+                patience.went_well()
                 deque(listening.notifies(timeout=idle.total_seconds(), stop_after=1), maxlen=0)
                 stop.wait(_BREATH)
 

@@ -26,6 +26,10 @@ from partygrid.clock import Clock
 from partygrid.keyring import Keyring
 from partygrid.settings import Settings
 
+#: Connections that a process may have for a moment beyond those that it keeps.
+_BESIDE = 3
+#: Seconds for which a free connection is waited for.
+_POOL_WAIT = 5
 #: Consumer group of all engines of an installation.
 GROUP = "partygrid"
 
@@ -75,7 +79,10 @@ def pool_of(settings: Settings) -> Iterator[Engine]:
     pool = create_engine(
         url,
         pool_size=settings.database_pool,
-        max_overflow=0,
+        # Who sends notices holds one connection for all the while, and needs others beside it.
+        max_overflow=_BESIDE,
+        # A request is told to come again before its sender gives up.
+        pool_timeout=_POOL_WAIT,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )

@@ -80,7 +80,7 @@ class Engine:
             apply=apply,
         )
         self._firing = FiringOrder(setting, consumer, clock)
-        self._database = Patience("the engine cannot work", log)
+        self._database = Patience("the engine does not get on", log)
         self._reading = Patience("nothing can be read", log)
         self._listens = False
 
@@ -136,7 +136,7 @@ class Engine:
                 if not isinstance(fault, Unavailable) and not is_transient(fault):
                     log.exception("an unexpected fault: the shards are taken over anew")
                 pause = self._database.failed(fault)
-                self._shards.forget_all()
+                self._shards.hang_up()
                 stop.wait(pause)
 
     def step(self) -> bool:

@@ -96,6 +96,15 @@ class Ownership:
             self.notes, cut = self._noting(), True
         return cut
 
+    def hang_up(self) -> None:
+        """Connect anew: what cut one connection cut the other, or the server takes no writes now.
+
+        The locks go with the connection.
+        """
+        self.forget_all()
+        self.connection.close()
+        self.notes.close()
+
     def forget_all(self) -> None:
         """Let go of every shard: what is known of them may be wrong. They are taken anew."""
         for shard in list(self.held):

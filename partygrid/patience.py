@@ -25,19 +25,17 @@ class Patience:
         now = time.monotonic()
         if self._since is None:
             self._since = self._told = now
-            self._log.warning(
-                "%s: %s; it is tried again until that is over", self._what, _of(fault)
-            )
+            self._log.warning("%s, and is tried again: %s", self._what, _of(fault))
         elif now - self._told > _REMIND:
             self._told = now
-            self._log.warning("%s since %.0f s: %s", self._what, now - self._since, _of(fault))
+            self._log.warning("%s for %.0f s now: %s", self._what, now - self._since, _of(fault))
         pause, self._pause = self._pause, min(self._pause * 2, self._longest)
         return pause
 
     def went_well(self) -> None:
         """Say that the fault is over, where there was one."""
         if self._since is not None:
-            self._log.info("%s no more, after %.1f s", self._what, time.monotonic() - self._since)
+            self._log.info("%s: over after %.1f s", self._what, time.monotonic() - self._since)
             self._since = None
         self._pause = _FIRST
 

@@ -50,6 +50,12 @@ class Mortal:
             self._running.__exit__(None, None, None)
             self._running = None
 
+    def stop(self) -> None:
+        """End it as its operator does."""
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+            self._running = None
+
     def signal(self, which: signal.Signals) -> None:
         """Send it a signal."""
         if self._process is not None:

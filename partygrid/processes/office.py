@@ -17,6 +17,7 @@ from time import perf_counter
 
 import psycopg
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 
 from events.evidence import EvidenceStore
 from flows.digest_issues import present_moment, send_due
@@ -32,6 +33,7 @@ from partygrid.facts import FactsTold
 from partygrid.keyring import Keyring
 from partygrid.metrics import prefect_reachable, registry_of, told_to_prometheus
 from partygrid.operations.house_keeping import keep_house
+from partygrid.patience import Patience
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.processes.topics import TopicKeeper
 from partygrid.settings import Settings
@@ -99,13 +101,13 @@ def _watch(working: Mapping[Future[None], str], pulse: Pulse) -> None:
 
 def every(stop: Event, pause: timedelta, work: Callable[[], object], what: str) -> None:
     """Do `work` again and again until `stop` is set; what is refused or away is told and waits."""
+    patience = Patience(f"the office's work on {what} fails", log)
     while not stop.is_set():
         try:
             work()
-        except PartygridError as fault:
-            log.warning("%s: %s", what, fault)
-        except psycopg.Error as fault:
-            log.warning("%s: the database is away or refuses: %s", what, type(fault).__name__)
+            patience.went_well()
+        except (PartygridError, psycopg.Error, SQLAlchemyError, OSError) as fault:
+            patience.failed(fault)
         stop.wait(pause.total_seconds())
 
 
@@ -182,6 +184,6 @@ def _read_facts(told: FactsTold, stop: Event) -> None:
     """Read them again and again; the longer it takes, the more seldom."""
     while not stop.is_set():
         began = perf_counter()
-        with suppress(Unavailable, psycopg.Error):  # what is not known is not told
+        with suppress(Unavailable, psycopg.Error, SQLAlchemyError):  # what is not known is not told
             told.read()
         stop.wait(max(_FACTS_EVERY, (perf_counter() - began) * _FACTS_SHARE))
