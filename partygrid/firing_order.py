@@ -23,6 +23,7 @@ from models.ledger_store import DueTimer
 from models.policy.categories import Urgency
 from models.setting import Setting
 from partygrid.clock import Clock
+from partygrid.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -211,9 +212,9 @@ class FiringOrder:
                 waits = at
         if any(one.stalled for one in chosen):
             log.warning(
-                "shard %s fires without having read %s",
-                held.owner.shard,
+                "timers fire without having read %s",
                 ", ".join(sorted(reach.unreadable)),
+                extra=about(shard=held.owner.shard),
             )
         return chosen, waits
 

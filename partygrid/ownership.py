@@ -28,6 +28,7 @@ from partygrid.broker_watch import BrokerWatch
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
 from partygrid.firing_order import Held
+from partygrid.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class Ownership:
             self._in_touch_at = time.monotonic()
         for shard in self.held.keys() - assigned:
             if in_touch or not self.held[shard].adopted:
-                log.info("shard %s goes to another engine", shard)
+                log.info("the shard goes to another engine", extra=about(shard=shard))
                 self._let_go(shard)
         self._seek_anew()
         for shard in sorted(self._wanted(assigned, in_touch=in_touch) - self.held.keys()):
@@ -179,7 +180,7 @@ class Ownership:
         if not isinstance(shard, int) or self._setting.time_lapse:
             self.forget_all()
             return
-        log.info("shard %s was taken over by another engine", shard)
+        log.info("the shard was taken over by another engine", extra=about(shard=shard))
         self._directories.forget()
         self._leave_alone[shard] = time.monotonic() + _LEAVE_ALONE
         if shard in self.held:
@@ -205,17 +206,17 @@ class Ownership:
                 self._apply,
             )
         except ShardHeldUp as fault:
-            log.info("shard %s: %s", shard, fault)
+            log.info("%s", fault, extra=about(shard=shard))
             self._leave_alone[shard] = time.monotonic() + _TRY_LOCK
             if assigned and in_touch:
                 self._end_what_holds_up(shard)
             return
         self._held_up.pop(shard, None)
         log.info(
-            "shard %s is %s, epoch %s",
-            shard,
+            "the shard is %s, epoch %s",
             "ours" if assigned else "adopted: nobody holds it, and the group cannot be asked",
             owner.state.epoch,
+            extra=about(shard=shard),
         )
         self.held[shard] = Held(owner, adopted=not assigned, locked=locked)
 
@@ -226,7 +227,10 @@ class Ownership:
             return
         with self.notes.cursor() as cursor:
             if end_last_owners_transaction(cursor, shard):
-                log.warning("shard %s was held up by a paused engine: its session is ended", shard)
+                log.warning(
+                    "the shard was held up by a paused engine: its session is ended",
+                    extra=about(shard=shard),
+                )
 
     def _let_go(self, shard: int) -> None:
         held = self.held.pop(shard)
@@ -256,7 +260,7 @@ class Ownership:
             except Unavailable as fault:
                 if self._setting.time_lapse:
                     raise
-                log.info("shard %s is not read yet: %s", shard, fault)
+                log.info("the shard is not read yet: %s", fault, extra=about(shard=shard))
 
     def _begin(self, held: Held) -> None:
         """Read on where the last owner's transaction ended, each topic that can be read."""
@@ -280,7 +284,7 @@ class Ownership:
             with self.connection.transaction():
                 rows = send_again(self.connection, shard)
             if rows:
-                log.info("shard %s: %s rows that nobody read are sent again", shard, rows)
+                log.info("%s rows that nobody read are sent again", rows, extra=about(shard=shard))
         if self._setting.time_lapse and held.reading.not_begun():
             raise Unavailable("the broker does not tell where its topics begin")
 
