@@ -34,10 +34,12 @@ _TALKATIVE = {
     **dict.fromkeys(
         (
             *("httpx", "httpcore", "alembic", "asyncio", "prefect", "docket", "sqlalchemy"),
-            *("psycopg", "urllib3", "requests", "uvicorn", "python_multipart", "multipart", "PIL"),
+            *("psycopg", "urllib3", "requests", "python_multipart", "multipart", "PIL"),
         ),
         logging.WARNING,
     ),
+    # A line for whatever a stranger sends that is no request.
+    "uvicorn": logging.ERROR,
 }
 
 

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     http_port: Port = Field(
         default=8765, description="Port the HTTP door listens on; 0: any free one."
     )
+    http_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses or networks of the proxies in front of the HTTP door, by commas: "
+        "theirs alone is believed what `X-Forwarded-For` says of the caller.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Address of the county's own pages for people; notices link to "

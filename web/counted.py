@@ -26,6 +26,17 @@ class DoorMetrics:
             registry=registry,
         )
 
+        self._limited = Counter(
+            "partygrid_http_limited",
+            "Requests or events refused because there were too many in a minute",
+            ["limit"],
+            registry=registry,
+        )
+
+    def note_limited(self, limit: str) -> None:
+        """Note one that was refused because there were too many."""
+        self._limited.labels(limit).inc()
+
     def note(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Note a request that ended; status 0: the caller was gone before an answer.
 

@@ -23,7 +23,9 @@ from web.counted import DoorMetrics
 from web.database import Database
 from web.event_door import EventDoor, spoken
 from web.evidence_door import EvidenceDoor
+from web.guard import Guarded
 from web.identity_door import IdentityDoor
+from web.limiter import Limiter, allowed_by
 from web.noted import Noted, route_of
 from web.openapi import Json, description, posted_types
 from web.problems import Problem
@@ -55,10 +57,22 @@ def create_app(made_of: Installation) -> FastAPI:
     app = FastAPI(title="partygrid", openapi_url=None, docs_url=None, redoc_url=None)
     database = Database(made_of.pool)
     policy, clock = made_of.policy, made_of.clock
-    intake = Intake(policy=policy, own_key=made_of.own_key, partitions=made_of.partitions)
+    metrics = DoorMetrics(made_of.registry)
+    limiter = Limiter(allowed_by(policy.limits), metrics)
+    intake = Intake(
+        policy=policy,
+        own_key=made_of.own_key,
+        partitions=made_of.partitions,
+        limiter=limiter,
+    )
     app.include_router(
         EventDoor(
-            database, intake, limits=policy.limits, clock=clock, within=made_of.within
+            database,
+            intake,
+            limits=policy.limits,
+            limiter=limiter,
+            clock=clock,
+            within=made_of.within,
         ).routes()
     )
     app.include_router(
@@ -66,16 +80,20 @@ def create_app(made_of: Installation) -> FastAPI:
             database,
             made_of.evidence,
             limits=policy.limits.evidence,
+            limiter=limiter,
             clock=clock,
             within=made_of.file_within,
         ).routes()
     )
     app.include_router(
-        IdentityDoor(database, made_of.vault, clock=clock, within=made_of.within).routes()
+        IdentityDoor(
+            database, made_of.vault, limiter=limiter, clock=clock, within=made_of.within
+        ).routes()
     )
     _tell_of_itself(app, database, description(version("partygrid"), policy.limits.evidence.kinds))
     _answer_problems(app)
-    app.add_middleware(Noted, metrics=DoorMetrics(made_of.registry))
+    app.add_middleware(Guarded, limiter=limiter)
+    app.add_middleware(Noted, metrics=metrics)
     return app
 
 

@@ -17,7 +17,9 @@ from web.bodies import bounded
 from web.callers import app_at, bearer_of, caller_of
 from web.database import Database
 from web.envelopes import BATCH, Posted, read_posted
+from web.guard import UNPROVED
 from web.languages import language_of
+from web.limiter import Limit, Limiter
 from web.outcomes import PENDING, Outcome, outcome_of, plain
 from web.problems import Problem
 from web.taking import Intake, Taken
@@ -32,12 +34,14 @@ class EventDoor:
         intake: Intake,
         *,
         limits: EventLimits,
+        limiter: Limiter,
         clock: Clock,
         within: timedelta,
     ) -> None:
         """`within` is how long a body may take to come in."""
         self._database, self._intake = database, intake
-        self._limits, self._clock, self._within = limits, clock, within
+        self._limits, self._limiter = limits, limiter
+        self._clock, self._within = clock, within
 
     def routes(self) -> APIRouter:
         """Return the addresses."""
@@ -54,7 +58,7 @@ class EventDoor:
         posted = read_posted(request.headers, await within.body())
         answers = await run_in_threadpool(self._take, text, posted)
         if is_batch(request):
-            return JSONResponse([_result(answer, language) for answer in answers])
+            return _results(request, answers, language)
         (answer,) = answers
         if isinstance(answer, Problem):
             return answer.response(language)
@@ -73,6 +77,7 @@ class EventDoor:
     def _look(self, text: str, event_id: str, language: Language) -> Outcome:
         with self._database.transaction() as cursor:
             caller = app_at(cursor, text, None, self._clock.now())
+            self._limiter.take(Limit.READS, caller.source)
             return outcome_of(cursor, caller.source, event_id, language)
 
 
@@ -94,6 +99,18 @@ def _location(taken: Taken) -> str:
 def _taken(taken: Taken) -> JSONResponse:
     body = plain(Outcome(id=taken.event_id, source=taken.source, fate=PENDING))
     return JSONResponse(body, HTTPStatus.ACCEPTED, headers={"Location": _location(taken)})
+
+
+def _results(request: Request, answers: list[Taken | Problem], language: Language) -> JSONResponse:
+    """Answer a batch; the longest wait of its events is that of the whole."""
+    problems = [answer for answer in answers if isinstance(answer, Problem)]
+    unproved = sum(problem.status is HTTPStatus.UNAUTHORIZED for problem in problems)
+    request.scope.setdefault("state", {})[UNPROVED] = unproved
+    wait = max((problem.retry_after for problem in problems), default=0)
+    return JSONResponse(
+        [_result(answer, language) for answer in answers],
+        headers={"Retry-After": str(wait)} if wait else None,
+    )
 
 
 def _result(answer: Taken | Problem, language: Language) -> dict[str, Any]:

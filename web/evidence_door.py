@@ -19,6 +19,7 @@ from partygrid.clock import Clock
 from web.bodies import bounded
 from web.callers import app_at, bearer_of
 from web.database import Database
+from web.limiter import Limit, Limiter
 from web.problems import Problem
 
 #: What a form adds around its file at most.
@@ -36,12 +37,14 @@ class EvidenceDoor:
         store: EvidenceStore,
         *,
         limits: EvidenceLimits,
+        limiter: Limiter,
         clock: Clock,
         within: timedelta,
     ) -> None:
         """`within` is how long a file may take to come in."""
         self._database, self._store = database, store
-        self._limits, self._clock, self._within = limits, clock, within
+        self._limits, self._limiter = limits, limiter
+        self._clock, self._within = clock, within
 
     def routes(self) -> APIRouter:
         """Return the addresses."""
@@ -62,7 +65,8 @@ class EvidenceDoor:
     def _admit(self, text: str) -> None:
         """Ask for the token before the file is read."""
         with self._database.transaction() as cursor:
-            app_at(cursor, text, Door.EVIDENCE, self._clock.now())
+            caller = app_at(cursor, text, Door.EVIDENCE, self._clock.now())
+        self._limiter.take(Limit.EVIDENCE, caller.source)
 
     async def _file(self, request: Request) -> bytes:
         largest = max(self._limits.picture_bytes, self._limits.document_bytes)
@@ -105,6 +109,7 @@ class EvidenceDoor:
     def _fetch(self, text: str, digest: str) -> tuple[Evidence, bytes]:
         with self._database.transaction() as cursor:
             caller = app_at(cursor, text, Door.EVIDENCE, self._clock.now())
+            self._limiter.take(Limit.READS, caller.source)
             row = cursor.execute(
                 "SELECT 1 FROM evidence_files WHERE digest = %s AND source = %s",
                 (digest, caller.source),

@@ -17,6 +17,7 @@ from partygrid.clock import Clock
 from web.bodies import bounded
 from web.callers import app_at, bearer_of
 from web.database import Database
+from web.limiter import Limit, Limiter
 from web.problems import Problem
 
 #: Bytes of an identity; the vault is no archive.
@@ -47,11 +48,17 @@ class IdentityDoor:
     """Seals identities. What is posted here is never shown, logged or echoed."""
 
     def __init__(
-        self, database: Database, vault: Vault, *, clock: Clock, within: timedelta
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        limiter: Limiter,
+        clock: Clock,
+        within: timedelta,
     ) -> None:
         """`within` is how long a body may take to come in."""
         self._database, self._vault = database, vault
-        self._clock, self._within = clock, within
+        self._limiter, self._clock, self._within = limiter, clock, within
 
     def routes(self) -> APIRouter:
         """Return the address."""
@@ -72,7 +79,8 @@ class IdentityDoor:
     def _seal(self, text: str, body: bytes) -> str:
         now = self._clock.now()
         with self._database.transaction() as cursor:
-            app_at(cursor, text, Door.IDENTITIES, now)
+            caller = app_at(cursor, text, Door.IDENTITIES, now)
+            self._limiter.take(Limit.IDENTITIES, caller.source)
             sealed: SealedIdentity = self._vault.seal(identity_of(body))
             cursor.execute(
                 "INSERT INTO identities (reporter_ref, key_id, ciphertext, created_at)"

@@ -207,7 +207,7 @@ def _get_event() -> Json:
         "parameters": [_language(), _in_path("id", {"type": "string"})],
         "responses": {
             "200": _answer("Its outcome, or `pending`.", _ref("Outcome")),
-            **_problems(401, 404, 503),
+            **_problems(401, 404, 429, 503),
         },
     }
 
@@ -229,7 +229,7 @@ def _post_evidence(kinds: list[str]) -> Json:
         },
         "responses": {
             "201": _answer("Kept.", _ref("Kept")),
-            **_problems(400, 401, 403, 408, 413, 415, 422, 503),
+            **_problems(400, 401, 403, 408, 413, 415, 422, 429, 503),
         },
     }
 
@@ -242,7 +242,7 @@ def _get_evidence() -> Json:
         "parameters": [_language(), _in_path("sha256", _DIGEST)],
         "responses": {
             "200": {"description": "The file.", "content": content},
-            **_problems(401, 403, 404, 503),
+            **_problems(401, 403, 404, 429, 503),
         },
     }
 
@@ -259,7 +259,7 @@ def _post_identity() -> Json:
         },
         "responses": {
             "201": _answer("Sealed.", _object(reporter_ref={"type": "string"})),
-            **_problems(401, 403, 408, 413, 415, 422, 503),
+            **_problems(401, 403, 408, 413, 415, 422, 429, 503),
         },
     }
 

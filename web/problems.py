@@ -98,7 +98,17 @@ KINDS: dict[str, Kind] = {
         "The case is not known here yet; post it again when its report was decided.",
     ),
     "rate_limited": Kind(
-        _S.TOO_MANY_REQUESTS, "发送过于频繁,请稍后再试。", "Too many events in a minute."
+        _S.TOO_MANY_REQUESTS, "发送过于频繁,请稍后再试。", "Too many in a minute; come again later."
+    ),
+    "too_many_failures": Kind(
+        _S.TOO_MANY_REQUESTS,
+        "从该地址多次验证失败,请稍后再试。",
+        "Too much from this address was not proved; come again later.",
+    ),
+    "busy": Kind(
+        _S.SERVICE_UNAVAILABLE,
+        "当前请求过多,请稍后用同一编号重试。",
+        "Too much is asked at this moment; try again later under the same id.",
     ),
     "identity": Kind(
         _S.UNPROCESSABLE_ENTITY,
@@ -198,14 +208,15 @@ class Problem(Exception):
         }
         return {name: value for name, value in every.items() if value != ""}
 
-    def response(self, language: Language) -> JSONResponse:
-        """Return the whole answer."""
+    def response(self, language: Language, *, closing: bool = False) -> JSONResponse:
+        """Return the whole answer; a `closing` one is the last on its connection."""
         headers = {"Content-Language": str(language)}
         if self.retry_after:
             headers["Retry-After"] = str(self.retry_after)
         if self.status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
-        if self.status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
+        unread = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
+        if closing or self.status in unread:
             # The rest of the body is not read, so nothing more can be said on this connection.
             headers["Connection"] = "close"
         return JSONResponse(

@@ -16,11 +16,9 @@ from partygrid.keyring import Keyring
 from partygrid.metrics import registry_of, told_to_prometheus
 from partygrid.settings import Settings
 from web.door import Installation, create_app
+from web.wire import WatchedConnection
 
 log = logging.getLogger(__name__)
-
-#: Requests in work or waiting at one time; further ones are told to come again.
-_CONCURRENT = 200
 
 
 @contextmanager
@@ -67,7 +65,9 @@ def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONCURRENT,
+            http=WatchedConnection,
+            ws="none",
+            forwarded_allow_ips=settings.http_proxies,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=10,
             h11_max_incomplete_event_size=32 * 1024,

@@ -35,7 +35,7 @@ from models.tokens import Door, Token
 from models.values import SYSTEM_PREFIX, DeadLetterReason
 from web.database import Cursor
 from web.envelopes import Posted
-from web.limiter import Limiter
+from web.limiter import Limit, Limiter
 from web.problems import Problem
 from web.subjects import Subject, subjects_of
 
@@ -52,10 +52,12 @@ class Taken(Struct, frozen=True):
 class Intake:
     """Takes events in for one installation. Threads share it."""
 
-    def __init__(self, *, policy: Policy, own_key: bytes, partitions: int) -> None:
+    def __init__(
+        self, *, policy: Policy, own_key: bytes, partitions: int, limiter: Limiter
+    ) -> None:
         """`own_key` is the secret with which this installation vouches for its own events."""
         self._policy, self._own_key, self._partitions = policy, own_key, partitions
-        self._limiter = Limiter(policy.limits.posts_a_minute)
+        self._limiter = limiter
         self._known = Directory(revision=-1)
         self._loading = threading.Lock()
 
@@ -105,7 +107,7 @@ class Intake:
             return self._signed(gate, posted, about, caller, now)
         if caller is None:
             raise Problem(DeadLetterReason.UNSIGNED)
-        self._count(caller.source, now)
+        self._limiter.take(Limit.EVENTS, caller.source)
         return self._vouched(gate, posted, about, caller, now)
 
     def _signed(
@@ -125,7 +127,7 @@ class Intake:
         place = getattr(ready.event.data, "place", None)
         if isinstance(place, Place) and place.datum is not Datum.CGCS2000:
             raise Problem("datum")
-        self._count(ready.event.source, now)
+        self._limiter.take(Limit.EVENTS, ready.event.source)
         return ready
 
     def _vouched(
@@ -167,10 +169,6 @@ class Intake:
             raise Problem(DeadLetterReason.INVALID_DATA, told)
         headers = headers_of(attributes)
         return Ready(event=verdict.event, headers=headers, value=data, marked=marked)
-
-    def _count(self, source: str, now: datetime) -> None:
-        if wait := self._limiter.take(source, now):
-            raise Problem("rate_limited", retry_after=wait)
 
     # --- keeping -------------------------------------------------------------------------------
 

@@ -125,8 +125,16 @@ class EventLimits(Part):
     evidence_items: int = Field(ge=0)
     #: tries on one record before it is decided alone and dead-lettered
     crash_attempts: int = Field(ge=1)
-    #: events a source may post within a minute, by door
+    #: events a source may post within a minute, by door process as the next ones
     posts_a_minute: int = Field(ge=1)
+    #: files of evidence a source may bring
+    evidence_a_minute: int = Field(ge=1)
+    #: identities a source may hand to the vault
+    identities_a_minute: int = Field(ge=1)
+    #: outcomes and files a source may fetch
+    reads_a_minute: int = Field(ge=1)
+    #: requests and events from one address that prove nothing, before it is not heard for a while
+    failures_a_minute: int = Field(ge=1)
     #: parked events of one unknown case
     parked_per_case: int = Field(ge=1)
     #: share of dead letters in an hour that alarms the operators

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -337,13 +336,13 @@ def test_so_many_events_a_minute(database_url: str, tmp_path: Path) -> None:
         answer = rig.post(batch, kind=BATCH)
         assert [one["status"] for one in answer.json()] == [202, 202, 202, 429, 429]
         single = rig.post(told(event_id="e9"))
-        assert (single.status_code, single.headers["retry-after"]) == (429, "60")
+        assert single.status_code == 429
+        assert 50 <= int(single.headers["retry-after"]) <= 60
+        assert answer.headers["retry-after"]
         others = [signed(event_id=f"s{n}") for n in range(4)]
         answer = rig.post(others, kind=BATCH, token=None)
         assert [one["status"] for one in answer.json()] == [202, 202, 202, 429]
         assert rig.post(told(), token=rig.issue(source="app/other")).status_code == 202
-        rig.clock.instant = NOON + timedelta(seconds=60)
-        assert rig.post(told(event_id="e9")).status_code == 202
 
 
 def test_a_county_may_speak_for_itself(rig: DoorRig) -> None:

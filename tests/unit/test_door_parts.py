@@ -1,23 +1,26 @@
 """The small parts of the doors: languages, modes, limits, problems."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from models.values import DeadLetterReason
 from notifications.wording import Language
 from partygrid.errors import Invalid, Refused, Unavailable
+from web.counted import DoorMetrics
 from web.envelopes import BATCH, Posted, read_posted
 from web.identity_door import identity_of
 from web.languages import language_of, sentence
-from web.limiter import Limiter
+from web.limiter import Limit, Limiter, network_of
 from web.problems import KINDS, Problem
 
 ZH, EN = Language.ZH, Language.EN
-NOON = datetime(2026, 3, 10, 4, tzinfo=UTC)
 STRUCTURED = "application/cloudevents+json"
 
 
@@ -89,22 +92,61 @@ def test_errors_of_other_rooms_keep_their_words_inside(error: Invalid, status: i
     assert "secret" not in str(told)
 
 
-def test_so_many_a_minute_and_app() -> None:
-    limiter = Limiter(3)
-    assert [limiter.take("a", NOON + timedelta(seconds=n)) for n in range(3)] == [0, 0, 0]
-    assert limiter.take("a", NOON + timedelta(seconds=10)) == 50
-    assert limiter.take("b", NOON + timedelta(seconds=10)) == 0
-    assert limiter.take("a", NOON + timedelta(seconds=59, milliseconds=900)) == 1
-    assert limiter.take("a", NOON + timedelta(seconds=60)) == 0
-    assert limiter.take("a", NOON + timedelta(seconds=60)) == 1
+def taken(limiter: Limiter, who: str, times: int, limit: Limit = Limit.EVENTS) -> list[int]:
+    """Take so many; each gives 0, or how many seconds to wait."""
+    return [wait_of(limiter, who, limit) for _ in range(times)]
 
 
-@given(st.lists(st.integers(0, 300), max_size=60).map(sorted))
-def test_no_minute_holds_more(seconds: list[int]) -> None:
-    limiter = Limiter(5)
-    waits = [limiter.take("a", NOON + timedelta(seconds=second)) for second in seconds]
-    taken = [second for second, wait in zip(seconds, waits, strict=True) if wait == 0]
-    assert all(sum(start <= one < start + 60 for one in taken) <= 5 for start in range(301))
+def wait_of(limiter: Limiter, who: str, limit: Limit) -> int:
+    try:
+        limiter.take(limit, who)
+    except Problem as problem:
+        return problem.retry_after
+    return 0
+
+
+def test_so_many_within_the_window_for_each_by_itself() -> None:
+    registry = CollectorRegistry()
+    limiter = Limiter({Limit.EVENTS: 3, Limit.READS: 1}, DoorMetrics(registry))
+    waits = taken(limiter, "a", 5)
+    assert waits[:3] == [0, 0, 0]
+    assert all(58 <= wait <= 60 for wait in waits[3:])
+    assert taken(limiter, "b", 1) == [0]
+    assert taken(limiter, "a", 1, Limit.READS) == [0]
+    refused = registry.get_sample_value("partygrid_http_limited_total", {"limit": "events"})
+    assert refused == 2
+
+
+def test_after_the_window_there_are_as_many_again() -> None:
+    window = timedelta(seconds=1)
+    limiter = Limiter({Limit.EVENTS: 2}, DoorMetrics(CollectorRegistry()), window=window)
+    assert taken(limiter, "a", 3) == [0, 0, 1]
+    deadline = time.monotonic() + 5
+    while taken(limiter, "a", 1) != [0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_threads_together_take_no_more_than_one_alone() -> None:
+    limiter = Limiter({Limit.EVENTS: 50}, DoorMetrics(CollectorRegistry()))
+    with ThreadPoolExecutor(8) as threads:
+        waits = list(threads.map(lambda _: taken(limiter, "a", 20), range(8)))
+    assert sum(wait == 0 for some in waits for wait in some) == 50
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:9::", "2001:db8:1:2::/64"),
+        ("testclient", "?"),
+        ("", "?"),
+    ],
+)
+def test_what_a_caller_may_call_its_own(address: str, network: str) -> None:
+    assert network_of(address) == network
 
 
 def test_binary_mode() -> None:
