@@ -67,9 +67,10 @@ def relay_of(
     connect: Callable[[], psycopg.Connection[Any]],
     broker: Broker,
     clock: Clock,
+    kind: type[Relay] = Relay,
 ) -> Relay:
     """Return the publisher of the outbox. Raises `Unavailable`."""
-    return Relay(connect, client_of(settings), broker, partitions=settings.partitions, clock=clock)
+    return kind(connect, client_of(settings), broker, partitions=settings.partitions, clock=clock)
 
 
 @contextmanager

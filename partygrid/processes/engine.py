@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from events.broker import OWN_TOPICS
+from events.relay import Relay
 from flows.apply import Apply, apply_batch
 from flows.runner import PlainRunner, Runner
 from models.calendar import WorkCalendar
@@ -41,6 +42,7 @@ def build_engine(
     grouped: bool = False,
     runner: Runner | None = None,
     apply: Apply = apply_batch,
+    relay: type[Relay] = Relay,
     metrics: EngineMetrics | None = None,
 ) -> Engine:
     """Return an engine on the settled servers; `runner` defaults to what the settings say.
@@ -73,7 +75,7 @@ def build_engine(
             settings, alone=time_lapse and not grouped, whole=time_lapse and grouped
         ),
         broker=broker,
-        relay=relay_of(settings, connect, broker, clock),
+        relay=relay_of(settings, connect, broker, clock, relay),
         runner=metrics.around(runner) if metrics is not None else runner,
         clock=clock,
         batch_max=settings.batch_max,
@@ -121,6 +123,7 @@ def run_engine(
     time_lapse: bool = False,
     grouped: bool = False,
     apply: Apply = apply_batch,
+    relay: type[Relay] = Relay,
 ) -> None:
     """Run one engine until this process is asked to end. Servers that are away are waited for."""
     registry = registry_of(name)
@@ -134,6 +137,7 @@ def run_engine(
             time_lapse=time_lapse,
             grouped=grouped,
             apply=apply,
+            relay=relay,
             metrics=metrics,
         )
         engine = patiently(build, pulse)

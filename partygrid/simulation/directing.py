@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -105,6 +106,8 @@ class Direction:
         *,
         seal_every: timedelta | None = None,
         disturb: Callable[[Stage], "Disturbs"] | None = None,
+        connect: Callable[[str], Connection] = bootstrap.connect,
+        conducted: type[Conductor] = Conductor,
     ) -> "Acted":
         """Play it on a stage whose engines run. Raises `Stalled`, `Unavailable`.
 
@@ -121,15 +124,15 @@ class Direction:
             if disturb is not None
             else Kills(stage, draw, script.kills, start=script.start, end=script.end)
         )
-        conductor = Conductor(
-            bootstrap.connect(url),
+        conductor = conducted(
+            connect(url),
             client_of(settings),
             partitions=settings.partitions,
             patience=_PATIENCE,
             while_waiting=trouble.while_waiting,
         )
         post = Post(self.sample.keys)
-        with bootstrap.connected(url) as connection:
+        with closing(connect(url)) as connection:
             self._found(conductor, settings)
             digests = _Digests(connection, self.shelf, settings.partitions, script.start)
             seals = Seals(settings, connection, every=seal_every)

@@ -18,7 +18,7 @@ from partygrid.embedded.supervisor import stop_asked
 from partygrid.logs import start_logging
 from partygrid.processes.engine import run_engine
 from partygrid.settings import Settings, read_settings
-from partygrid.simulation.faults import FaultPlan, rehearsing
+from partygrid.simulation.faults import FaultPlan, Orders, rehearsing, torn_relay
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def _engine(
     dies_with_launcher: Callable[[], None] | None,
 ) -> NoReturn:
     """Be the engine. Never returns into the launcher's code."""
-    code = 1
+    code, orders = 1, Orders(settings.home)
     try:
         if dies_with_launcher is not None:
             dies_with_launcher()
@@ -74,7 +74,8 @@ def _engine(
             name=given.name,
             time_lapse=True,
             grouped=given.grouped,
-            apply=rehearsing(plan),
+            apply=rehearsing(plan, orders),
+            relay=torn_relay(orders),
         )
         code = 0
     except Exception:  # it would be lost with the process

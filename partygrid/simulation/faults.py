@@ -7,12 +7,14 @@ time, one that kills the process, a timer that kills it. Only
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from events.relay import Relay, Row
 from flows.apply import Apply, Cursor, Directories, apply_batch
 from flows.batch import Batch, RawRecord, Result
 from models.setting import Setting
@@ -43,12 +45,58 @@ class Injected(RuntimeError):
     """A fault that the rehearsal asked for."""
 
 
-def rehearsing(plan: FaultPlan) -> Apply:
+class Order(StrEnum):
+    """What an engine does to itself, once, at the next occasion after it was told."""
+
+    FREEZE = "freeze"  # stops (SIGSTOP) in a transaction begun, before its first statement
+    DIE_BEFORE_MARK = "die-before-mark"  # is killed with records published and none marked
+
+
+class Orders:
+    """Orders to the engines of a home folder; the first that has the occasion carries one out."""
+
+    def __init__(self, home: Path) -> None:
+        """Order nothing yet."""
+        self._folder = home / "orders"
+
+    def give(self, order: Order) -> None:
+        """Have it carried out once."""
+        self._folder.mkdir(exist_ok=True)
+        (self._folder / order).touch()
+
+    def waits(self, order: Order) -> bool:
+        """Tell whether it was given and not yet begun."""
+        return (self._folder / order).exists()
+
+    def obey(self, order: Order, number: signal.Signals) -> None:
+        """Send this process the signal where it was ordered."""
+        try:
+            (self._folder / order).unlink()
+        except FileNotFoundError:
+            return
+        os.kill(os.getpid(), number)
+
+
+def torn_relay(orders: Orders) -> type[Relay]:
+    """Return a relay whose process can be told to die between publishing and marking."""
+
+    class Torn(Relay):
+        def _mark(self, rows: Sequence[Row]) -> None:
+            if rows:
+                orders.obey(Order.DIE_BEFORE_MARK, signal.SIGKILL)
+            super()._mark(rows)
+
+    return Torn
+
+
+def rehearsing(plan: FaultPlan, orders: Orders | None = None) -> Apply:
     """Return `apply_batch` with these faults. What is put aside is let through, as it must be."""
 
     def apply(
         cursor: Cursor, state: ShardState, batch: Batch, setting: Setting, directories: Directories
     ) -> tuple[ShardState, Result]:
+        if orders is not None:
+            orders.obey(Order.FREEZE, signal.SIGSTOP)
         if batch.aside is None:
             ids, timers = set(_ids(batch.records)), {due.name for due in batch.firings}
             if ids & plan.crash or timers & plan.crash_timers:

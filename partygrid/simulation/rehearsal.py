@@ -9,6 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from flows.conductor import Conductor
 from partygrid import bootstrap
 from partygrid.clock import WallClock
 from partygrid.embedded.supervisor import Status
@@ -17,7 +18,14 @@ from partygrid.operations.reconcile import reconcile
 from partygrid.operations.spools import SpoolSeen
 from partygrid.settings import Settings
 from partygrid.simulation.agenda import TICK
-from partygrid.simulation.directing import Acted, Direction, Disturbs, Script, Seals
+from partygrid.simulation.directing import (
+    Acted,
+    Connection,
+    Direction,
+    Disturbs,
+    Script,
+    Seals,
+)
 from partygrid.simulation.home import begin_anew, make_secrets
 from partygrid.simulation.stage import Stage
 from partygrid.simulation.summary import Played, Summary, summarise
@@ -59,6 +67,8 @@ def rehearsed(
     seal_every: timedelta | None = None,
     engines: int = 1,
     disturb: Callable[[Stage], Disturbs] | None = None,
+    connect: Callable[[str], Connection] = bootstrap.connect,
+    conducted: type[Conductor] = Conductor,
 ) -> Iterator[Rehearsed]:
     """Play a script in the settings' home, from an empty database, and count what came of it.
 
@@ -83,7 +93,14 @@ def rehearsed(
             f"bringing the county into the directory: {len(direction.sample.events)} entries"
         )
         begun = time.monotonic()
-        acted = direction.play(stage, shows.moment, seal_every=seal_every, disturb=disturb)
+        acted = direction.play(
+            stage,
+            shows.moment,
+            seal_every=seal_every,
+            disturb=disturb,
+            connect=connect,
+            conducted=conducted,
+        )
         took = timedelta(seconds=time.monotonic() - begun)
         shows.step("counting")
         try:

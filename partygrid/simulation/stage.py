@@ -66,7 +66,8 @@ class Stage:
         """Hold the home folder and start the servers: Prefect's goes on starting meanwhile."""
         self._exit.enter_context(sole_owner(self.settings.home))
         self._exit.callback(self._stop)
-        self._wait(self._servers, {"postgres", "kafka"}, _SERVERS_WITHIN)
+        needed = {child.name for child in self._servers_to_run} & {"postgres", "kafka"}
+        self._wait(self._servers, needed, _SERVERS_WITHIN)
         return self
 
     def __exit__(
