@@ -13,8 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from partygrid.embedded.child import running
+from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
+from tests.services.lapse import UNDISTURBED, played
+from tests.services.report import Report, table, write_page
+
+_REPORT = pytest.StashKey[Report]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,3 +70,41 @@ def cluster(cluster_server: Apache) -> Apache:
     cluster_server.empty()
     cluster_server.wait_in_sync()
     return cluster_server
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Where each fault leaves a row."""
+    made = Report(tmp_path_factory.getbasetemp())
+    request.config.stash[_REPORT] = made
+    return made
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what every fault came to."""
+    made = config.stash.get(_REPORT, None)
+    if made is None or not (rows := made.rows()):
+        return
+    terminalreporter.section("faults")
+    for line in table(rows):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"kept in {made.file}")
+    if write_page(rows):
+        terminalreporter.write_line("written into docs/reliability.md")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(kafka_server: Apache, server_folder: Path) -> Iterator[Postgres]:
+    """The database of a day in which nothing went wrong, played once a session."""
+    kafka_server.mend()
+    home = server_folder / "undisturbed"
+    with played(kafka_server, home, UNDISTURBED) as one:
+        assert one.summary.gaps == []
+    server = Postgres(home / "postgres", durable=False)
+    with running(server.child()):
+        yield server

@@ -1,0 +1,143 @@
+"""Engines that are killed, come, go and fall silent: what they decide is what one would decide."""
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from partygrid import bootstrap
+from partygrid.embedded.postgres import Postgres
+from partygrid.simulation.faults import Order, Orders
+from partygrid.simulation.stage import Stage
+from tests.services.apache import Apache
+from tests.services.lapse import Disturbance, Strikes, compared, engine_log, played, repeats
+from tests.services.report import Report
+from tests.services.waiting import soon
+
+pytestmark = pytest.mark.timeout(600)
+
+KILLS = 50 if os.environ.get("PARTYGRID_SOAK") else 10
+CHANGES = 6
+#: What an engine writes down when the database does not know its epoch any more.
+FENCED = "a shard was taken over by another engine"
+
+
+def test_killed_at_random_moments(
+    kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report
+) -> None:
+    begun = time.monotonic()
+    with (
+        played(kafka, server_folder / "killed", Disturbance(kills=KILLS)) as one,
+        bootstrap.connected(undisturbed.url("partygrid")) as reference,
+    ):
+        found = compared(one, reference)
+        row = found.row(
+            f"kill -9 of the engine, {one.stage.kills} times",
+            seconds=time.monotonic() - begun,
+            repeats=repeats(one),
+        )
+    assert found.differences == found.unsound == []
+    assert one.stage.kills == KILLS
+    report.add(row)
+
+
+class Rota:
+    """Lets one of three engines leave, and another time join again."""
+
+    def __init__(self) -> None:
+        self.away, self.changes, self.owners = "", 0, set[str]()
+
+    def __call__(self, stage: Stage) -> bool:
+        if self.away:
+            stage.let_join(self.away)
+            self.away = ""
+        else:
+            # Whoever decides at present leaves: the others must take over.
+            self.away = owner_of(stage)
+            self.owners.add(self.away)
+            stage.let_leave(self.away)
+        self.changes += 1
+        return True
+
+
+def test_three_engines_join_and_leave_while_work_flows(
+    kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report
+) -> None:
+    begun, rota = time.monotonic(), Rota()
+    disturbance = Disturbance(engines=3, disturb=lambda stage: Strikes(stage, CHANGES, rota))
+    with (
+        played(kafka, server_folder / "rota", disturbance) as one,
+        bootstrap.connected(undisturbed.url("partygrid")) as reference,
+    ):
+        found = compared(one, reference)
+        row = found.row(
+            f"three engines, {rota.changes} times one leaves or joins",
+            seconds=time.monotonic() - begun,
+            repeats=repeats(one),
+        )
+    assert found.differences == found.unsound == []
+    assert rota.changes == CHANGES
+    assert len(rota.owners) > 1
+    report.add(row)
+
+
+class Sleepers:
+    """Puts the deciding engine to sleep in the middle of a transaction, until it is replaced."""
+
+    def __init__(self) -> None:
+        #: name of the sleeper, its epochs, and those it found when it woke
+        self.woken: list[tuple[str, dict[int, int], dict[int, int]]] = []
+
+    def __call__(self, stage: Stage) -> bool:
+        orders = Orders(stage.settings.home)
+        orders.give(Order.FREEZE)
+        if not soon(lambda: not orders.waits(Order.FREEZE), seconds=0.3):
+            return False  # nothing more to decide at this instant: it stays ordered
+        before, owners = owned(stage)
+        (sleeper,) = owners
+        process = stage.process_of(sleeper)
+        assert process is not None
+        assert soon(lambda: process.status() == psutil.STATUS_STOPPED)
+        assert soon(lambda: sleeper not in owned(stage)[1], stage, seconds=60)
+        fenced = engine_log(stage, sleeper).count(FENCED)
+        process.resume()
+        after = owned(stage)[0]
+        assert soon(lambda: engine_log(stage, sleeper).count(FENCED) > fenced, stage)
+        self.woken.append((sleeper, before, after))
+        return True
+
+
+def test_an_engine_that_was_asleep_and_replaced_cannot_commit(
+    kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report
+) -> None:
+    begun, sleepers = time.monotonic(), Sleepers()
+    disturbance = Disturbance(engines=2, disturb=lambda stage: Strikes(stage, 2, sleepers))
+    with (
+        played(kafka, server_folder / "asleep", disturbance) as one,
+        bootstrap.connected(undisturbed.url("partygrid")) as reference,
+    ):
+        found = compared(one, reference)
+        row = found.row(
+            "an engine stopped (SIGSTOP) in a transaction wakes after its shards were taken, twice",
+            seconds=time.monotonic() - begun,
+            repeats=repeats(one),
+        )
+    assert found.differences == found.unsound == []
+    assert len(sleepers.woken) == 2
+    for _, before, after in sleepers.woken:
+        assert all(after[shard] > epoch for shard, epoch in before.items())
+    report.add(row)
+
+
+def owned(stage: Stage) -> tuple[dict[int, int], set[str]]:
+    """Return every shard's epoch, and who took the shards over last."""
+    with bootstrap.connected(stage.settings.address("database_url")) as connection:
+        rows = connection.execute("SELECT shard, epoch, owner FROM shards").fetchall()
+    return {shard: epoch for shard, epoch, _ in rows}, {owner for *_, owner in rows}
+
+
+def owner_of(stage: Stage) -> str:
+    """Return the engine that decides at present."""
+    return sorted(owned(stage)[1])[0]
