@@ -43,6 +43,10 @@ soak: $(VENV)/.develops  ## The same for longer: more kills, larger loads
 	-$(MAKE) --no-print-directory kafka-jars
 	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services $(ARGS)
 
+reliability: $(VENV)/.develops  ## Tests of faults, and their figures written into docs/reliability.md
+	-$(MAKE) --no-print-directory kafka-jars
+	PARTYGRID_WRITE_DOCS=1 $(BIN)/python -m pytest tests/services -k faults $(ARGS)
+
 kafka-jars: $(KAFKA_JARS)/classes.jsa  ## Fetch Apache Kafka for these tests, once
 
 format: $(VENV)/.develops  ## Put code and templates into the common form
@@ -90,4 +94,4 @@ $(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: install demo check test test-services soak kafka-jars format docs lock clean help
+.PHONY: install demo check test test-services soak reliability kafka-jars format docs lock clean help
