@@ -22,6 +22,7 @@ from models.ledger_store import append_notices
 from models.policy.people import OrgKind
 from models.policy.reach import DigestRule
 from models.policy.schema import Policy
+from models.restores import catching_up
 from models.seals import Seal, foot
 from models.shard_store import directory_revision
 from models.values import OrgId, PersonId, RoleName, derived_id
@@ -123,14 +124,44 @@ def send_due(
     now: datetime,
     grace: timedelta = timedelta(),
 ) -> list[Sent]:
-    """Send every issue that has been due for `grace` and was not sent; each in its transaction."""
+    """Send every issue that has been due for `grace` and was not sent; each in its transaction.
+
+    After a restore none is sent before everything is decided again: its figures would be wrong.
+    """
     with connection.transaction(), connection.cursor() as cursor:
-        directory = load_directory(cursor, directory_revision(cursor))
-        plan_issues(cursor, policy, directory, now)
-        rows = cursor.execute(_DUE, (now - grace, sorted(rules_of(policy)))).fetchall()
-    issues = [Issue(**dict(zip(Issue.__struct_fields__, row, strict=True))) for row in rows]
+        if catching_up(cursor) is not None:
+            return []
+        directory, issues = _due(cursor, policy, now, until=now - grace)
     desk = _Desk(policy, directory, partitions=partitions, now=now)
     return [sent for issue in issues if (sent := desk.send(connection, issue)) is not None]
+
+
+def send_late(
+    connection: Connection, policy: Policy, *, partitions: int, until: datetime
+) -> list[Sent]:
+    """Make the unsent issues that were due by `until`, each as of the moment it was due.
+
+    After a restore they may have been sent before: a hold up to `until` keeps them back.
+    """
+    with connection.transaction(), connection.cursor() as cursor:
+        directory, issues = _due(cursor, policy, until, until=until)
+    desks = (
+        (issue, _Desk(policy, directory, partitions=partitions, now=issue.due_at))
+        for issue in issues
+    )
+    return [sent for issue, desk in desks if (sent := desk.send(connection, issue)) is not None]
+
+
+def _due(
+    cursor: Cursor, policy: Policy, now: datetime, *, until: datetime
+) -> tuple[Directory, list[Issue]]:
+    """Return the directory, and the unsent issues that were due by `until`."""
+    directory = load_directory(cursor, directory_revision(cursor))
+    plan_issues(cursor, policy, directory, now)
+    rows = cursor.execute(_DUE, (until, sorted(rules_of(policy)))).fetchall()
+    return directory, [
+        Issue(**dict(zip(Issue.__struct_fields__, row, strict=True))) for row in rows
+    ]
 
 
 class _Desk:

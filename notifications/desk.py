@@ -1,7 +1,7 @@
-"""What people do about sends: telephone, settle what is unknown, let go what was held."""
+"""What people do about sends: telephone, settle what is unknown. See `notifications.holding`."""
 
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec import Struct
 from sqlalchemy import Connection, TextClause, text
@@ -60,30 +60,6 @@ def settle_unknown(connection: Connection, send_id: UUID, *, arrived: bool, now:
     _answer(connection, _FOUND_OUT, send_id, now=now, arrived=arrived)
 
 
-def hold_back(connection: Connection, *, until: datetime, now: datetime) -> int:
-    """After a restore, keep back all that is unsettled or will be made up to `until`.
-
-    People may have been told already, by sends the backup does not know. Returns how many notices
-    are held at once.
-    """
-    connection.execute(_PLACE_HOLD, {"id": uuid4(), "until": until, "now": now})
-    held = connection.execute(_HOLD_NOTICES, {"until": until, "now": now}).scalars().all()
-    connection.execute(_HOLD_SENDS, {"until": until, "now": now})
-    return len(held)
-
-
-def release(connection: Connection, *, now: datetime, drop: bool) -> int:
-    """End every hold: send what was held, or with `drop` leave it unsent. Returns how many."""
-    connection.execute(_END_HOLDS, {"now": now})
-    if drop:
-        connection.execute(_EXPLAIN_DROPS, {"now": now})
-    sends = connection.execute(_DROP_SENDS if drop else _RELEASE_SENDS, {"now": now})
-    notices = connection.execute(_DROP_NOTICES if drop else _RELEASE_NOTICES, {"now": now})
-    ids = {*sends.scalars(), *notices.scalars()}
-    settle(connection, sorted(ids), now=now)
-    return len(ids)
-
-
 def _answer(
     connection: Connection, statement: TextClause, send_id: UUID, *, now: datetime, **found: bool
 ) -> None:
@@ -122,32 +98,4 @@ _FOUND_OUT = text(
     " sent_at = case when :arrived then cast(:now as timestamptz) end,"
     " next_attempt_at = case when :arrived then null else cast(:now as timestamptz) end"
     " where id = :id and state = 'unknown' returning notice_id"
-)
-_PLACE_HOLD = text("insert into notice_holds (id, until, placed_at) values (:id, :until, :now)")
-_HOLD_NOTICES = text(
-    "update notices set held_at = :now where settled_at is null and held_at is null"
-    " and created_at <= :until returning id"
-)
-_HOLD_SENDS = text(
-    "update notice_sends s set state = 'held', changed_at = :now from notices n"
-    " where n.id = s.notice_id and n.created_at <= :until and s.state = 'pending'"
-)
-_END_HOLDS = text("update notice_holds set released_at = :now where released_at is null")
-_RELEASE_SENDS = text(
-    "update notice_sends set state = 'pending', changed_at = :now where state = 'held'"
-    " returning notice_id"
-)
-_DROP_SENDS = text(
-    "update notice_sends set state = 'skipped', reason = 'dropped_after_restore',"
-    " changed_at = :now where state = 'held' returning notice_id"
-)
-_RELEASE_NOTICES = text("update notices set held_at = null where held_at is not null returning id")
-_EXPLAIN_DROPS = text(
-    "insert into notice_sends (id, notice_id, language, state, reason, attempts, changed_at)"
-    " select gen_random_uuid(), id, 'zh', 'skipped', 'dropped_after_restore', 0, :now"
-    " from notices where held_at is not null and spread_at is null"
-)
-_DROP_NOTICES = text(
-    "update notices set spread_at = coalesce(spread_at, :now), held_at = null"
-    " where held_at is not null returning id"
 )

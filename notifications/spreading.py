@@ -29,7 +29,7 @@ def spread(connection: Connection, reach: Reach, *, now: datetime, limit: int) -
 
     Runs in the caller's transaction. Notices up to the instant of an open hold are held instead.
     """
-    connection.execute(_HOLD, {"now": now})
+    hold_new(connection, now=now)
     notices = connection.execute(_UNSPREAD, {"limit": limit}).mappings().all()
     book = addresses_of(connection, _owners(notices))
     for notice in notices:
@@ -39,6 +39,11 @@ def spread(connection: Connection, reach: Reach, *, now: datetime, limit: int) -
         connection.execute(_SPREAD, {"id": notice["id"], "now": now, "repeat_of": repeated})
     settle(connection, [notice["id"] for notice in notices], now=now)
     return len(notices)
+
+
+def hold_new(connection: Connection, *, now: datetime) -> None:
+    """Hold what was made since, up to the instant of an open hold."""
+    connection.execute(_HOLD, {"now": now})
 
 
 def go_on(

@@ -193,12 +193,25 @@ def _work(standing: Standing) -> Iterator[Check]:
     ):
         yield _late(what, waiting, standing.at, patience, todo)
     yield _sealed(standing)
+    yield from _restored(standing)
     for what, count, todo in (
         ("dead letters", standing.dead_letters.count, "Look at each: `partygrid dead-letters`."),
         ("parked events", standing.parked.count, "They wait for their case: `partygrid parked`."),
         ("sends", standing.notices_unknown, "Perhaps delivered: a person settles each."),
     ):
         yield look(what, f"{count} wait", todo) if count else well(what, "none wait")
+
+
+def _restored(standing: Standing) -> Iterator[Check]:
+    """Tell what a restore has left to do; nothing where there is nothing."""
+    since = standing.catching_up_since
+    if since is not None:
+        told = f"since {since:%Y-%m-%d %H:%M} UTC what happened after the backup is decided again"
+        todo = "Wait; unread records and timers that are due are told above. Notices are held."
+        yield look("restore", told, todo)
+    if standing.notices_held.count:
+        told = f"{standing.notices_held.count} held after the restore"
+        yield look("held notices", told, "Release or drop them: `partygrid notices held`.")
 
 
 def _late(what: str, waiting: Waiting, now: datetime, patience: timedelta, todo: str) -> Check:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from flows.sealing import SEALED_TO
+from models.restores import catching_up
 from models.values import SETTLED_STATES
 from partygrid import bootstrap
 from partygrid.adapters import client_of
@@ -73,6 +74,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     notices: Waiting
     #: kept back after a restore until a person lets them go
     notices_held: Waiting
+    #: since when what happened after a backup is decided again; None: it is not
+    catching_up_since: datetime | None
     #: sends that a person must settle
     notices_unknown: int
     digests_due: Waiting
@@ -141,6 +144,7 @@ def _read(connection: Connection, settings: Settings, now: datetime) -> Standing
         open_cases=sum(count for state, count in cases.items() if state not in settled),
         overdue_cases=_one(connection, _OVERDUE, (settled,))[0],
         timers=_one(connection, "SELECT count(*) FROM timers")[0],
+        catching_up_since=_catching_up_since(connection),
         notices_unknown=_one(
             connection, "SELECT count(*) FROM notice_sends WHERE state = 'unknown'"
         )[0],
@@ -156,6 +160,12 @@ def _read(connection: Connection, settings: Settings, now: datetime) -> Standing
 def _one(connection: Connection, query: str, values: Any = None) -> tuple[Any, ...]:
     (row,) = connection.execute(query.encode(), values).fetchall()
     return tuple(row)
+
+
+def _catching_up_since(connection: Connection) -> datetime | None:
+    with connection.cursor() as cursor:
+        restore = catching_up(cursor)
+    return restore.restored_at if restore is not None else None
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:

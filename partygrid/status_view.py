@@ -81,9 +81,11 @@ def _waiting(standing: Standing) -> Table:
         ("dead letters", standing.dead_letters),
         ("notices", standing.notices),
         ("digests", standing.digests_due),
+        ("notices held after a restore", standing.notices_held),
     )
     for name, waiting in lines:
-        table.add_row(name, str(waiting.count), ago(waiting.since, standing.at))
+        if waiting.count or waiting is not standing.notices_held:
+            table.add_row(name, str(waiting.count), ago(waiting.since, standing.at))
     table.add_row("sends to be settled by a person", str(standing.notices_unknown), "")
     seal = f"audit records after seal {standing.seal}"
     table.add_row(seal, str(standing.unsealed.count), ago(standing.unsealed.since, standing.at))

@@ -43,30 +43,14 @@ def verify(
 def _database(settings: "Settings", copies: list["OutsideCopy"]) -> tuple["Report", list[str]]:
     """Verify the database with every copy that can be reached; tell which could not."""
     from partygrid import bootstrap
-    from partygrid.adapters import client_of
     from partygrid.clock import WallClock
     from partygrid.embedded.installation import located
-    from partygrid.errors import Unavailable
     from partygrid.keyring import Keyring
-    from partygrid.operations.audit import (
-        copy_of_file,
-        copy_of_topic,
-        note_verified,
-        verify_database,
-    )
-    from partygrid.processes.office import seal_file
+    from partygrid.operations.audit import note_verified, outside_copies, verify_database
 
     settings = located(settings)
-    missing = []
-    kept = copy_of_file(seal_file(settings))
-    if kept is None:
-        missing.append("the seal file: not there, or empty")
-    else:
-        copies = [*copies, kept]
-    try:
-        copies = [*copies, copy_of_topic(client_of(settings))]
-    except Unavailable as fault:
-        missing.append(str(fault))
+    reached, missing = outside_copies(settings)
+    copies = [*copies, *reached]
     with bootstrap.connected(settings.address("database_url")) as connection:
         report = verify_database(connection, keys=Keyring(settings).seal_publics(), copies=copies)
         note_verified(connection, report, WallClock().now())

@@ -10,9 +10,12 @@ import typer
 from partygrid.settings import read_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import psycopg
 
     from partygrid.operations.erasure import Erased
+    from partygrid.settings import Settings
 
 app = typer.Typer(
     name="erase", help="Erase a case's words or a reporter's identity.", no_args_is_help=True
@@ -25,7 +28,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print for a program.")]
 
 
 @contextmanager
-def _reached() -> Iterator["psycopg.Cursor[Any]"]:
+def _reached() -> Iterator[tuple["Settings", "psycopg.Cursor[Any]"]]:
     from partygrid import bootstrap
     from partygrid.embedded.installation import located
 
@@ -35,7 +38,7 @@ def _reached() -> Iterator["psycopg.Cursor[Any]"]:
         connection.transaction(),
         connection.cursor() as cursor,
     ):
-        yield cursor
+        yield settings, cursor
 
 
 @app.command()
@@ -49,12 +52,13 @@ def words(
     from partygrid.clock import WallClock
     from partygrid.operations.erasure import erase_words, subject_of
 
-    with _reached() as cursor:
+    by, now = by or _login(), WallClock().now()
+    with _reached() as (settings, cursor):
         subject = subject_of(cursor, case)
         _ask(sure, f"every word of {case} would be erased for good")
-        _tell(
-            erase_words(cursor, subject=subject, by=by or _login(), now=WallClock().now()), as_json
-        )
+        erased = erase_words(cursor, subject=subject, by=by, now=now)
+    _note(settings, erased, by=by, now=now)
+    _tell(erased, as_json)
 
 
 @app.command()
@@ -68,13 +72,13 @@ def identity(
     from partygrid.clock import WallClock
     from partygrid.operations.erasure import erase_identity, open_cases_of
 
-    with _reached() as cursor:
+    by, now = by or _login(), WallClock().now()
+    with _reached() as (settings, cursor):
         waiting = open_cases_of(cursor, ref)
         _ask(sure, f"the identity would be erased for good; {waiting} open cases wait to tell it")
-        _tell(
-            erase_identity(cursor, reporter_ref=ref, by=by or _login(), now=WallClock().now()),
-            as_json,
-        )
+        erased = erase_identity(cursor, reporter_ref=ref, by=by, now=now)
+    _note(settings, erased, by=by, now=now)
+    _tell(erased, as_json)
 
 
 def _ask(sure: bool, told: str) -> None:
@@ -86,6 +90,18 @@ def _ask(sure: bool, told: str) -> None:
 
 def _login() -> str:
     return f"operator:{getpass.getuser()}"
+
+
+def _note(settings: "Settings", erased: "Erased", *, by: str, now: "datetime") -> None:
+    """Write it down outside the database, so that a restore does not bring it back for good."""
+    from partygrid.operations.erasure_file import Noted, erasure_file, note
+
+    path = erasure_file(settings)
+    try:
+        note(path, Noted(at=now, kind=erased.kind, subject=erased.subject, by=by))
+    except OSError as fault:
+        told = f"erased, but {path} could not be written ({fault.strerror}): after a restore from a"
+        typer.echo(f"{told} backup made before now, erase it again", err=True)
 
 
 def _tell(erased: "Erased", as_json: bool) -> None:

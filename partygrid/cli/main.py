@@ -29,6 +29,8 @@ MODULES = (
     "tokens",
     "reconcile",
     "audit",
+    "restored",
+    "notices",
     "erase",
     "rebuild",
     "simulate",

@@ -21,18 +21,24 @@ def up(
     engines: Annotated[
         int | None, typer.Option("--engines", min=1, help="Engine processes; default one a core.")
     ] = None,
+    restored_at: Annotated[
+        str | None,
+        typer.Option(help="The database was restored from a backup made then: hold notices."),
+    ] = None,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C.
 
     Servers whose address is not set come along; data stays in the home folder, and the next start
     goes on where this one stopped.
     """
+    from partygrid.cli.restored import instant
     from partygrid.processes.up import planned, run_up
 
+    taken_at = instant(restored_at) if restored_at else None
     settings = read_settings()
     if engines is not None:
         settings = settings.changed(engines=engines)
-    plan = planned(settings, prefect=prefect)
+    plan = planned(settings, prefect=prefect, restored_at=taken_at)
     typer.echo(f"starting {len(plan.children)} processes, data in {plan.settings.home}")
     run_up(plan, on_change=Progress(plan.settings))
     typer.echo("stopped")

@@ -25,7 +25,9 @@ from models.seal_walk import OutsideCopy
 from models.seals import NotASeal, read_feet, read_seal
 from models.verify import verify
 from partygrid.errors import Invalid, Unavailable
+from partygrid.adapters import client_of
 from partygrid.status import VERIFIED
+from partygrid.settings import Settings
 
 Connection = psycopg.Connection[Any]
 
@@ -158,6 +160,26 @@ def _case_heads(connection: Connection) -> Iterator[tuple[str, ChainHead]]:
 
 
 def copy_of_file(file: SealFile) -> OutsideCopy | None:
+def seal_file(settings: Settings) -> SealFile:
+    """Return the append-only copy of the seals; best put onto another medium."""
+    return SealFile(settings.home / "seals.jsonl")
+
+
+def outside_copies(settings: Settings) -> tuple[list[OutsideCopy], list[str]]:
+    """Return the copies of the seals that can be reached, and why others cannot."""
+    copies, missing = [], []
+    kept = copy_of_file(seal_file(settings))
+    if kept is None:
+        missing.append("the seal file: not there, or empty")
+    else:
+        copies.append(kept)
+    try:
+        copies.append(copy_of_topic(client_of(settings)))
+    except Unavailable as fault:
+        missing.append(str(fault))
+    return copies, missing
+
+
     """Return the append-only file of seals as a copy; None where there is none."""
     lines = file.lines()
     return OutsideCopy(name="the seal file", lines=lines) if lines else None

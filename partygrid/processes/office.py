@@ -23,7 +23,6 @@ from events.evidence import EvidenceStore
 from flows.digest_issues import present_moment, send_due
 from flows.sealing import Sealer
 from models.policy.schema import Policy
-from models.seal_file import SealFile
 from partygrid import bootstrap
 from partygrid.adapters import pool_of, sender_of
 from partygrid.clock import WallClock
@@ -32,7 +31,9 @@ from partygrid.errors import PartygridError, Unavailable
 from partygrid.facts import FactsTold
 from partygrid.keyring import Keyring
 from partygrid.metrics import prefect_reachable, registry_of, told_to_prometheus
+from partygrid.operations.audit import seal_file
 from partygrid.operations.house_keeping import keep_house
+from partygrid.operations.restored import catch_up
 from partygrid.patience import Patience
 from partygrid.processes.pulse import Pulse, beat_file
 from partygrid.processes.topics import TopicKeeper
@@ -47,16 +48,12 @@ KEEP_HOUSE_EVERY = timedelta(days=1)
 _LOOK_FOR_OLD = timedelta(minutes=10)
 _LOOK_FOR_DIGESTS = timedelta(seconds=20)
 _LOOK_FOR_TOPICS = timedelta(seconds=1)
+_LOOK_WHETHER_CAUGHT_UP = timedelta(seconds=2)
 #: The sender is woken by the database; so often it looks unasked.
 _LOOK_FOR_NOTICES = timedelta(seconds=10)
 #: Seconds between two readings of the facts, and how many times as long as a reading takes.
 _FACTS_EVERY, _FACTS_SHARE = 5.0, 10
 _CLOCK = WallClock()
-
-
-def seal_file(settings: Settings) -> SealFile:
-    """Return the append-only copy of the seals; best put onto another medium."""
-    return SealFile(settings.home / "seals.jsonl")
 
 
 def run_office(settings: Settings, *, name: str, topics_anew: bool = False) -> None:
@@ -72,6 +69,7 @@ def run_office(settings: Settings, *, name: str, topics_anew: bool = False) -> N
         "digests": partial(_send_digests, settings, policy),
         "retention": partial(keep_house_daily, settings, policy),
         "topics": partial(_keep_topics, settings, topics_anew),
+        "catching up": partial(_catch_up, settings, policy),
     }
     if settings.metrics_port is not None:
         duties["metrics"] = partial(_read_facts, _facts_told(settings, policy, registry))
@@ -164,6 +162,18 @@ def keep_house_daily(settings: Settings, policy: Policy, stop: Event) -> None:
         due = _CLOCK.now() + KEEP_HOUSE_EVERY
 
     every(stop, _LOOK_FOR_OLD, keep, "retention")
+
+
+def _catch_up(settings: Settings, policy: Policy, stop: Event) -> None:
+    """Let a restored installation go on as soon as it has decided everything again."""
+
+    done = False
+
+    def look() -> None:
+        nonlocal done
+        done = done or catch_up(settings, policy, _CLOCK)
+
+    every(stop, _LOOK_WHETHER_CAUGHT_UP, look, "catching up")
 
 
 def _keep_topics(settings: Settings, anew: bool, stop: Event) -> None:

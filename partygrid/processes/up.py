@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec import Struct
@@ -37,14 +37,24 @@ class Prepared(Struct):
     """
 
     environment: Mapping[str, str]
+    #: what else is run after `migrate`
+    restored_at: str = ""
     done: bool = False
 
     def __call__(self) -> None:
         """Do it once; what fails ends `up`, and is tried again with its next start."""
         if self.done:
             return
+        self._run("migrate")
+        if self.restored_at:
+            # What it says is for the operator, who has things to do afterwards.
+            sys.stdout.write(self._run("restored", "--at", self.restored_at))
+            sys.stdout.flush()
+        self.done = True
+
+    def _run(self, *command: str) -> str:
         ran = subprocess.run(
-            (sys.executable, "-m", "partygrid.cli", "migrate"),
+            (sys.executable, "-m", "partygrid.cli", *command),
             env=dict(self.environment),
             start_new_session=True,  # Ctrl-C is for us
             capture_output=True,
@@ -53,7 +63,7 @@ class Prepared(Struct):
         )
         if ran.returncode:
             raise NotPrepared(ran.stderr.strip().removeprefix("partygrid: "))
-        self.done = True
+        return ran.stdout
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -63,22 +73,29 @@ class Plan(Struct, frozen=True, kw_only=True):
     children: tuple[Child, ...]
 
 
-def planned(settings: Settings, *, prefect: bool = True) -> Plan:
+def planned(
+    settings: Settings, *, prefect: bool = True, restored_at: datetime | None = None
+) -> Plan:
     """Return what `up` runs: servers whose address nobody gave, then our own processes.
 
-    Our own wait for the database and the broker, never for Prefect. Raises `PortTaken`.
+    Our own wait for the database and the broker, never for Prefect; with `restored_at` also until
+    it is declared that the database was restored from a backup of then. Raises `PortTaken`.
     """
     if settings.http_port and free_port(settings.http_port) != settings.http_port:
         raise PortTaken(f"Port {settings.http_port} is taken. {PortTaken.__doc__}")
     if not prefect:
         settings = settings.changed(prefect_api_url=None, prefect_api_auth=None)
     settled, servers = embedded_servers(settings, prefect=prefect)
-    ours = own_processes(settled, servers, prefect=prefect)
+    ours = own_processes(settled, servers, prefect=prefect, restored_at=restored_at)
     return Plan(settings=settled, children=(*servers, *ours))
 
 
 def own_processes(
-    settings: Settings, servers: tuple[Child, ...], *, prefect: bool
+    settings: Settings,
+    servers: tuple[Child, ...],
+    *,
+    prefect: bool,
+    restored_at: datetime | None = None,
 ) -> tuple[Child, ...]:
     """Return the engines, the office, the door and the digests of settled settings.
 
@@ -94,7 +111,7 @@ def own_processes(
         commands["digests"] = ("digests",)
     needs = tuple(server.name for server in servers if server.name in ("postgres", "kafka"))
     environment = environment_for(settings)
-    ready_first = Prepared(environment)
+    ready_first = Prepared(environment, restored_at.isoformat() if restored_at else "")
     ports = _metrics_ports(settings, len(commands))
     return tuple(
         Child(

@@ -1,4 +1,4 @@
-"""What people do: telephone, find out about the unknown, let go what was held after a restore."""
+"""What people do: telephone, find out about the unknown."""
 
 from datetime import timedelta
 
@@ -97,48 +97,6 @@ def test_a_call_is_recorded_by_who_made_it(
         assert send["settled_at"] == NOON
         with one.engine.begin() as connection, pytest.raises(desk.NotWaiting):
             desk.record_call(connection, call, reached=True, now=NOON)
-
-
-@pytest.mark.parametrize("drop", [False, True], ids=["released", "dropped"])
-def test_after_a_restore_nothing_goes_out_until_a_person_says_so(
-    database_url: str, drop: bool
-) -> None:
-    sms = ScriptedChannel(Failed("busy", retry=True))
-    restored_at = NOON + timedelta(hours=1)
-    after = restored_at + timedelta(minutes=1)
-    with office(database_url, {SMS: sms}) as one:
-        one.reach("p-1", sms=PHONE)
-        one.post(notice(dedup_key="pending when the backup was made"))
-        one.send()
-        one.post(notice(dedup_key="not yet spread then"))
-        with one.engine.begin() as connection:
-            assert desk.hold_back(connection, until=restored_at, now=after) == 2
-        one.post(notice(dedup_key="decided again from the log"), now=restored_at)
-        one.post(notice(dedup_key="new"), now=after)
-        assert one.send(after).sent == 1
-        assert len(sms.taken) == 2
-        with one.engine.begin() as connection:
-            assert desk.release(connection, now=after, drop=drop) == 3
-        later = after + timedelta(hours=1)
-        assert one.send(later).sent == (0 if drop else 3)
-        assert all(send["settled_at"] for send in one.sends())
-        reasons = [send["reason"] for send in one.sends()]
-        assert reasons.count("dropped_after_restore") == (3 if drop else 0)
-        one.post(notice(dedup_key="the hold is over"), now=NOON)
-        assert one.send(later).sent == 1
-
-
-def test_what_was_being_handed_over_when_the_backup_was_made_is_unknown(database_url: str) -> None:
-    with office(database_url) as one:
-        one.reach("p-1", sms=PHONE)
-        one.post(notice())
-        one.send()
-        with one.engine.begin() as connection:
-            connection.execute(text("update notice_sends set state = 'sending', sent_at = null"))
-            connection.execute(text("update notices set settled_at = null"))
-            desk.hold_back(connection, until=NOON, now=NOON)
-        one.send()
-        assert one.states() == [("sms", "unknown", "interrupted")]
 
 
 def test_old_notices_are_forgotten_and_open_ones_are_not(database_url: str) -> None:
