@@ -177,10 +177,10 @@ class Ownership:
     def lost(self, fault: ShardLost) -> None:
         """Let go of a shard that another engine has taken, and leave it alone for a while."""
         shard = fault.context.get("shard")
+        log.info("the shard was taken over by another engine", extra=about(**fault.context))
         if not isinstance(shard, int) or self._setting.time_lapse:
             self.forget_all()
             return
-        log.info("the shard was taken over by another engine", extra=about(shard=shard))
         self._directories.forget()
         self._leave_alone[shard] = time.monotonic() + _LEAVE_ALONE
         if shard in self.held:
