@@ -24,10 +24,10 @@ from models.seal_file import SealFile
 from models.seal_walk import OutsideCopy
 from models.seals import NotASeal, read_feet, read_seal
 from models.verify import verify
-from partygrid.errors import Invalid, Unavailable
 from partygrid.adapters import client_of
-from partygrid.status import VERIFIED
+from partygrid.errors import Invalid, Unavailable
 from partygrid.settings import Settings
+from partygrid.status import VERIFIED
 
 Connection = psycopg.Connection[Any]
 
@@ -159,7 +159,6 @@ def _case_heads(connection: Connection) -> Iterator[tuple[str, ChainHead]]:
 # --- copies --------------------------------------------------------------------------------------
 
 
-def copy_of_file(file: SealFile) -> OutsideCopy | None:
 def seal_file(settings: Settings) -> SealFile:
     """Return the append-only copy of the seals; best put onto another medium."""
     return SealFile(settings.home / "seals.jsonl")
@@ -180,6 +179,7 @@ def outside_copies(settings: Settings) -> tuple[list[OutsideCopy], list[str]]:
     return copies, missing
 
 
+def copy_of_file(file: SealFile) -> OutsideCopy | None:
     """Return the append-only file of seals as a copy; None where there is none."""
     lines = file.lines()
     return OutsideCopy(name="the seal file", lines=lines) if lines else None
