@@ -79,7 +79,7 @@ class Engine:
             clock=clock,
             apply=apply,
         )
-        self._firing = FiringOrder(setting, consumer, clock)
+        self._firing = FiringOrder(setting, consumer, clock, lambda: self._shards.may_knock)
         self._database = Patience("the engine does not get on", log)
         self._reading = Patience("nothing can be read", log)
         self._listens = False

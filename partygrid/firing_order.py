@@ -7,7 +7,7 @@ other topics are waited for as ever.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,8 @@ TIMERS_AT_ONCE = 500
 #: A topic of which more is known to lie there, and which gives nothing for so long, cannot be read.
 #: Shorter waits are a backlog: what was fetched of other topics is handed out first.
 UNREADABLE_AFTER = timedelta(seconds=10)
+#: A shard that was just taken over may need so long until its topics are read.
+BEGUN_WITHIN = timedelta(seconds=3)
 #: Seconds for which a broker that did not tell an end is left alone.
 _ASK_AGAIN = 2.0
 #: Seconds after which timers are looked at again, whatever is known: operators set some by hand.
@@ -51,6 +53,7 @@ class Silence:
     def __init__(self) -> None:
         """Wait for nothing yet."""
         self._seconds: dict[str, float] = {}
+        self._begun: frozenset[str] = frozenset()
         self._read_to: dict[str, int] = {}
         self._looked: float | None = None
         #: topics of which nobody can tell the end
@@ -66,17 +69,18 @@ class Silence:
                 self._seconds[topic] = self._seconds.get(topic, 0.0) + spent
             else:
                 self._seconds.pop(topic, None)
-        self._read_to = dict(reading.read_to)
+        self._read_to, self._begun = dict(reading.read_to), frozenset(reading.read_to)
 
     def unreadable(self) -> dict[str, timedelta]:
         """Return the topics that cannot be read, and for how long that was tried."""
         seconds = dict(self._seconds)  # other threads ask too, to tell of it
         lasted = {topic: timedelta(seconds=for_so_long) for topic, for_so_long in seconds.items()}
-        return {
-            topic: silent
-            for topic, silent in lasted.items()
-            if topic in self.untold or silent >= UNREADABLE_AFTER
-        }
+        return {topic: silent for topic, silent in lasted.items() if silent >= self._enough(topic)}
+
+    def _enough(self, topic: str) -> timedelta:
+        if topic not in self.untold:
+            return UNREADABLE_AFTER
+        return timedelta() if topic in self._begun else BEGUN_WITHIN
 
     def longest(self, moment: float) -> timedelta | None:
         """Return for how long timers wait now for what cannot be read; None: they do not."""
@@ -143,10 +147,16 @@ class Reach:
 class FiringOrder:
     """Says which timers of a shard may fire now."""
 
-    def __init__(self, setting: Setting, consumer: ShardConsumer, clock: Clock) -> None:
-        """Believe that the topics can be read until they cannot."""
+    def __init__(
+        self,
+        setting: Setting,
+        consumer: ShardConsumer,
+        clock: Clock,
+        broker_answers: Callable[[], bool],
+    ) -> None:
+        """`broker_answers` tells whether asking it is worth the seconds that may take."""
         self._setting, self._consumer, self._clock = setting, consumer, clock
-        self._away_until = 0.0
+        self._broker_answers = broker_answers
 
     def fireable(
         self, held: Held, connection: Connection
@@ -170,7 +180,7 @@ class FiringOrder:
     def _look_how_far(self, held: Held, now: datetime) -> None:
         """Find out how far the topics reach, and which of them give nothing."""
         moment = time.monotonic()
-        if moment < self._away_until:
+        if not self._broker_answers():
             held.silence.untold = frozenset(INBOUND_TOPICS)
         elif moment >= held.ask_at:
             ends = self._ends(held)
@@ -184,8 +194,6 @@ class FiringOrder:
     def _ends(self, held: Held) -> dict[str, int]:
         begun = held.reading.read_to.keys()
         ends = self._consumer.ends_told(held.owner.shard) if begun else {}
-        if begun and not ends:
-            self._away_until = time.monotonic() + _ASK_AGAIN
         return {topic: end for topic, end in ends.items() if topic in begun}
 
     def _pass_marks(self, held: Held, topic: str) -> None:

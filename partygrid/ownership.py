@@ -208,6 +208,8 @@ class Ownership:
         except ShardHeldUp as fault:
             log.info("%s", fault, extra=about(shard=shard))
             self._leave_alone[shard] = time.monotonic() + _TRY_LOCK
+            if locked:
+                self._unlock(shard)
             if assigned and in_touch:
                 self._end_what_holds_up(shard)
             return
@@ -233,12 +235,17 @@ class Ownership:
                 )
 
     def _let_go(self, shard: int) -> None:
-        held = self.held.pop(shard)
-        if held.locked and not self.notes.closed:
-            try:
-                self.notes.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCKS, shard))
-            except psycopg.Error:
-                self.notes.close()  # the server lets the lock go with the connection
+        if self.held.pop(shard).locked:
+            self._unlock(shard)
+
+    def _unlock(self, shard: int) -> None:
+        """Let the lock go; PostgreSQL counts how often a session took it."""
+        if self.notes.closed:
+            return
+        try:
+            self.notes.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCKS, shard))
+        except psycopg.Error:
+            self.notes.close()  # the server lets the lock go with the connection
 
     def _lock(self, shard: int) -> bool:
         if self._setting.time_lapse:

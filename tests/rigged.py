@@ -114,7 +114,7 @@ def put_back(connection: Connection[Any], *tables: str) -> Iterator[None]:
             connection.execute(sql.SQL("DROP TABLE {}").format(copy))
 
 
-def wait_until(true: Any, *, seconds: float = 30) -> None:
+def wait_until(true: Any, *, seconds: float = 60) -> None:
     """Poll until `true()` holds; fail after a deadline."""
     deadline = monotonic() + seconds
     while not true():

@@ -28,6 +28,8 @@ from tests.rig import Rig
 from tests.rigged import wait_until, working
 from web.database import Database
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 ENGINE, NOTICES = "partygrid.engine", "notifications.sender"
 
 

@@ -16,6 +16,8 @@ from tests.rig import Rig
 from tests.rigged import wait_until, working
 from tests.unit.packs import changed
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 
 @pytest.fixture(scope="module")
 def broker(server_folder: Path) -> Iterator[Broker]:

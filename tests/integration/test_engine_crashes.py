@@ -32,6 +32,8 @@ from tests.rig import Rig
 from tests.rigged import command, found_county, rigged, working
 from tests.world import COUNTY, GRID, NOW, TOWNSHIP, acting, person
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 MEMBER = acting(Role.GRID_MEMBER, GRID)
 OPERATOR = person(Role.OPERATOR, COUNTY)
 

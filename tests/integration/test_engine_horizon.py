@@ -18,6 +18,8 @@ from tests.rigged import wait_until, working
 from tests.unit.packs import changed
 from tests.world import TOWNSHIP, acting
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 ASSIGNMENT, FEEDBACK = "grid.assignment", "grid.feedback"
 HANDLER = acting(Role.DEPARTMENT_HANDLER, "d-housing")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from time import monotonic
 
@@ -19,6 +20,10 @@ from partygrid.embedded.postgres import Postgres
 from tests.living import Broker, living, outcome, report
 from tests.rig import Rig
 from tests.rigged import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+_numbers = count(1)
 
 
 class EngineProcess:
@@ -54,11 +59,13 @@ class EngineProcess:
         self._process.wait(timeout=30)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def rig(postgres: Postgres, migrated: str, server_folder: Path) -> Iterator[Rig]:
-    broker = Broker(server_folder / "zombies-kafka")
+    """Each test has a group of its own: nobody waits for the paused ones of another."""
+    number = next(_numbers)
+    broker = Broker(server_folder / f"zombies-kafka-{number}")
     broker.start()
-    with living(postgres, migrated, server_folder / "zombies", broker) as rig:
+    with living(postgres, migrated, server_folder / f"zombies-{number}", broker) as rig:
         yield rig
     broker.kill()
 

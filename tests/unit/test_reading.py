@@ -8,7 +8,7 @@ import pytest
 from events.consumer import Read
 from events.contract.registry import INBOUND_TOPICS
 from flows.reading import Reading
-from partygrid.firing_order import UNREADABLE_AFTER, Reach, Silence
+from partygrid.firing_order import BEGUN_WITHIN, UNREADABLE_AFTER, Reach, Silence
 
 NOW = datetime(2026, 3, 10, 1, 0, tzinfo=UTC)
 REPORTS, ASSIGNMENT = INBOUND_TOPICS[0], INBOUND_TOPICS[2]
@@ -178,6 +178,15 @@ def test_a_topic_whose_end_nobody_tells_cannot_be_read_from_the_first_moment() -
     looks.silence.untold = frozenset()
     looks.look()
     assert looks.silent() == {}
+
+
+def test_a_shard_that_was_just_taken_over_is_given_time_to_begin() -> None:
+    looks = Looks(reading(REPORTS))
+    looks.silence.untold = frozenset(INBOUND_TOPICS)
+    looks.look()
+    assert looks.silent().keys() == {REPORTS}
+    looks.look(int(BEGUN_WITHIN.total_seconds()) - 1)
+    assert looks.silent().keys() == set(INBOUND_TOPICS)
 
 
 def test_an_engine_that_was_busy_or_paused_did_not_wait() -> None:
