@@ -220,9 +220,9 @@ def repeats(one: Rehearsed) -> int:
     return int(row[0]) if row else 0
 
 
-def engine_log(stage: Stage, name: str) -> str:
-    """Return what an engine wrote about itself."""
-    return (stage.settings.home / "logs" / f"{name}.log").read_text(encoding="utf-8")
+def engine_log(stage: Stage, name: str = "") -> Path:
+    """Return where an engine writes about itself."""
+    return stage.settings.home / "logs" / f"{name or stage.engines[0]}.log"
 
 
 def now() -> datetime:

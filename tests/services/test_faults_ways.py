@@ -127,10 +127,13 @@ def test_every_event_is_sent_up_to_five_times(
             seconds=time.monotonic() - begun,
             repeats=repeated,
         )
-        more = sum(found.fates.values()) - sum(_fates(reference).values())
+        usual = _fates(reference)
+        more = sum(found.fates.values()) - sum(usual.values())
+        # What lies in a wrong partition is sent on each time it comes.
+        sent_on = found.fates["forwarded"] - usual["forwarded"]
     assert found.differences == found.unsound == []
     # Every copy has a fate of its own; most are known, the others are put aside each time.
-    assert more == Stuttering.written > 100
+    assert more - sent_on == Stuttering.written > 100
     assert repeated > Stuttering.written / 2
     report.add(row)
 
