@@ -10,6 +10,7 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaError
 
+from events.away import away
 from events.broker import Broker
 from events.clients import Consumer
 from events.codec import Decoded, decode
@@ -60,7 +61,7 @@ class AppLink:
             return self._published(events)
         except KafkaError as fault:
             self.forget()
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._client, fault) from fault
 
     def _published(self, events: Sequence[Sealed]) -> list[KafkaError | None]:
         if not self._out.connected:
@@ -94,7 +95,7 @@ class AppLink:
             records = [record for some in polled.values() for record in some]
         except KafkaError as fault:
             self.forget()
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._client, fault) from fault
         found = [outcome for record in records if (outcome := _outcome(record)) is not None]
         begun = position[1] if position[0] == self._topic_id else 0
         return found, (self._topic_id, records[-1].offset + 1 if records else begun)

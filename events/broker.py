@@ -7,9 +7,10 @@ from typing import Any
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from events.away import away
 from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS, RESTRICTED_PREFIX, Topic
-from partygrid.errors import Unavailable
+from events.security import Security
 from partygrid.settings import Settings
 
 #: How long the broker may take to answer a question about topics.
@@ -21,20 +22,11 @@ OWN_TOPICS = (*INBOUND_TOPICS, str(Topic.DEAD_LETTERS), str(Topic.AUDIT_SEALS))
 
 def client_settings(settings: Settings, bootstrap: str) -> dict[str, Any]:
     """Return what every client of ours connects with."""
-    given: dict[str, Any] = {
-        "bootstrap_servers": bootstrap.split(","),
-        "security_protocol": settings.kafka_security_protocol,
+    return {
+        **Security.of(settings).client(bootstrap),
         "reconnect_backoff_max_ms": 2000,
         "bootstrap_timeout_ms": 5000,
     }
-    if settings.kafka_sasl_mechanism:
-        given["sasl_mechanism"] = settings.kafka_sasl_mechanism
-        given["sasl_plain_username"] = settings.kafka_username
-        if settings.kafka_password:
-            given["sasl_plain_password"] = settings.kafka_password.get_secret_value()
-    if settings.kafka_ca_file:
-        given["ssl_cafile"] = str(settings.kafka_ca_file)
-    return given
 
 
 class Broker:
@@ -56,7 +48,7 @@ class Broker:
             return
         except KafkaError as fault:
             self.close()
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._client, fault) from fault
 
     def _create_missing(self, topics: set[str]) -> None:
         admin = self._connected()
@@ -74,7 +66,7 @@ class Broker:
                 found = self._connected().describe_topics(list(topics))
         except KafkaError as fault:
             self.close()
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._client, fault) from fault
         return {
             str(one["name"]): str(one["topic_id"]) for one in found if not one.get("error_code")
         }

@@ -15,6 +15,7 @@ from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from events.away import away
 from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from events.odd_headers import tolerate_odd_headers
@@ -109,7 +110,7 @@ class ShardConsumer:
                 wait_ms = max(wait_ms, JOINING_WAIT)
             polled = self._consumer.poll(timeout_ms=wait_ms, max_records=at_most)
         except KafkaError as fault:
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._settings, fault) from fault
         return {
             (partition.topic, partition.partition): [_read(record) for record in records]
             for partition, records in polled.items()
@@ -198,7 +199,7 @@ class ShardConsumer:
         try:
             offsets = getattr(self._consumer, question)(partitions, timeout_ms=within_ms)
         except (KafkaError, KeyError) as fault:  # a partition without a leader is a KeyError
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(self._settings, fault) from fault
         return {partition.topic: offset for partition, offset in offsets.items()}
 
     def commit(self, shard: int, positions: Mapping[str, int]) -> None:

@@ -27,6 +27,7 @@ from events.contract.envelope import Acting, Event, Payload
 from events.contract.outgoing import EventOutcome
 from events.contract.registry import TYPE_OF_PAYLOAD, Origin
 from events.positions import in_cgcs2000
+from events.security import OPEN, Security
 from events.signing import sign_event
 from events.spool import Sealed, Spool, Trouble
 from events.topics import inbound_topic, says_marked
@@ -88,6 +89,7 @@ class Producer:
         *,
         bootstrap: str,
         folder: Path,
+        security: Security = OPEN,
         client: Mapping[str, Any] | None = None,
         clock: Clock | None = None,
         patience: Patience | None = None,
@@ -96,15 +98,16 @@ class Producer:
     ) -> None:
         """Open the spool in `folder`; nothing is asked of the network.
 
-        `client` are further settings of kafka-python (TLS, SASL). `event_bytes` is the size the
-        installation's policy allows. `on_outcome` is told every outcome at least once.
+        `security` says as whom the brokers are spoken to; `client` are further settings of
+        kafka-python. `event_bytes` is the size the installation's policy allows. `on_outcome` is
+        told every outcome at least once.
         """
         self._source, self._key = source, key
         self._clock: Clock = clock or WallClock()
         self._patience = patience or Patience()
         self._event_bytes, self._on_outcome = event_bytes, on_outcome
         self._spool = Spool(folder, source)
-        self._link = AppLink({**(client or {}), "bootstrap_servers": bootstrap.split(",")}, source)
+        self._link = AppLink({**security.client(bootstrap), **(client or {})}, source)
         self._pumping = threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None

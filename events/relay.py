@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import psycopg
 from kafka.errors import KafkaError
 
+from events.away import away
 from events.broker import Broker
 from events.contract.registry import INBOUND_TOPICS
 from events.partitions import partition_of
@@ -94,6 +95,7 @@ class Relay:
         #: partition → inbound topic → offset behind the last record this relay wrote
         self.reached: dict[int, dict[str, int]] = {}
         self._listening = False
+        self._client = client
         self._writer = Writer(
             client,
             keeps=INBOUND_TOPICS,
@@ -155,7 +157,7 @@ class Relay:
         try:
             told = self._writer.write([self._record(row) for row in rows])
         except KafkaError as fault:
-            raise Unavailable(f"the broker did not take {len(rows)} records: {fault}") from fault
+            raise away(self._client, fault) from fault
         published: list[Row] = []
         failed: dict[tuple[str, str], Exception] = {}
         for row, one in zip(rows, told, strict=True):
@@ -172,7 +174,7 @@ class Relay:
         if failed:
             self._rest({topic for topic, _ in failed}, {row.topic for row in published})
             refusal = next(iter(failed.values()))
-            raise Unavailable(f"the broker did not take a record: {refusal}") from refusal
+            raise away(self._client, refusal) from refusal
 
     def _rest(self, failed: set[str], took: set[str]) -> None:
         """Let topics rest that take nothing while others do: they would hold up all of them."""

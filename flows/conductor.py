@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from msgspec import Struct
 
+from events.away import away
 from events.contract.registry import INBOUND_TOPICS
 from events.partitions import partition_of
 from models.ledger_store import next_due
@@ -79,7 +80,7 @@ class Conductor:
                 max_request_size=16_000_000,
             )
         except KafkaError as fault:
-            raise Unavailable(f"the broker does not answer: {fault}") from fault
+            raise away(client, fault) from fault
 
     def release(self, instant: datetime, records: Iterable[Outbound] = ()) -> None:
         """Write what happens at `instant`, let it be decided, and wait until it is drained.

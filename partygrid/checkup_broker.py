@@ -6,6 +6,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
+from events.away import away
 from events.broker import OWN_TOPICS
 from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS
@@ -18,16 +19,16 @@ _TIMESTAMPS = "message.timestamp.type"
 
 def examine_broker(settings: Settings) -> Iterator[Check]:
     """Look whether the broker answers, has the topics, and stamps records with its own time."""
-    admin = None
+    admin, client = None, client_of(settings)
     try:
-        admin = Admin(**client_of(settings))
+        admin = Admin(**client)
         known = {str(one["name"]): one for one in admin.describe_topics()}
         yield well("broker", f"answers at {settings.kafka_bootstrap}")
         yield _topics(known, settings.partitions)
         if INBOUND_TOPICS[0] in known:
             yield _timestamps(admin)
     except (KafkaError, OSError) as fault:
-        told = f"{settings.kafka_bootstrap} does not answer: {type(fault).__name__}"
+        told = f"{settings.kafka_bootstrap}: {away(client, fault)}"
         yield ill("broker", told, "Start Kafka or correct its address and credentials.")
     finally:
         if admin is not None:

@@ -4,7 +4,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from partygrid.errors import Invalid, Unavailable
@@ -81,6 +89,20 @@ class Settings(BaseSettings):
     kafka_password: SecretStr | None = Field(default=None, description="Password for the brokers.")
     kafka_ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the brokers' certificates."
+    )
+    kafka_cert_file: Path | None = Field(
+        default=None, description="PEM file of a certificate to show to brokers that ask for one."
+    )
+    kafka_key_file: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key."
+    )
+    kafka_key_password: SecretStr | None = Field(
+        default=None, description="Password of that private key, where it has one."
+    )
+    kafka_check_hostname: bool = Field(
+        default=True,
+        description="Whether a broker's certificate must be made for the address at which the "
+        "broker is reached. Without that anybody whom the authority knows may answer.",
     )
     kafka_replication: Positive = Field(
         default=1, description="Copies of every topic that is created; 3 on a cluster."
@@ -174,7 +196,10 @@ class Settings(BaseSettings):
         "and a process that is started alone tells none.",
     )
 
-    @field_validator("home", "policy_dir", "calendar_file", "secrets_dir", "kafka_ca_file")
+    @field_validator(
+        *("home", "policy_dir", "calendar_file", "secrets_dir"),
+        *("kafka_ca_file", "kafka_cert_file", "kafka_key_file"),
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         """Child processes start in other folders, so a relative path would move with them."""
@@ -187,6 +212,26 @@ class Settings(BaseSettings):
         if isinstance(value, str) and value.replace(".", "", 1).isdigit():
             return float(value)
         return value
+
+    @model_validator(mode="after")
+    def _account_is_whole(self) -> Self:
+        """Refuse half an account: what is missing would only show as brokers that do not answer."""
+        asks = self.kafka_security_protocol.startswith("SASL_")
+        for name in ("kafka_sasl_mechanism", "kafka_username", "kafka_password"):
+            given = getattr(self, name) is not None
+            if asks and not given:
+                protocol = self.kafka_security_protocol
+                raise ValueError(f"PARTYGRID_{name.upper()} is missing: {protocol} needs it")
+            if given and not asks:
+                raise ValueError(
+                    f"PARTYGRID_{name.upper()} is given, and PARTYGRID_KAFKA_SECURITY_PROTOCOL is"
+                    " not SASL_SSL: nothing would be proved"
+                )
+        if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
+            raise ValueError(
+                "PARTYGRID_KAFKA_CERT_FILE and PARTYGRID_KAFKA_KEY_FILE belong together"
+            )
+        return self
 
     def address(self, name: str) -> str:
         """Return the address in this field; raise `Unavailable` where none is settled."""
@@ -212,10 +257,16 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         told = "; ".join(
-            f"PARTYGRID_{str(fault['loc'][0]).removeprefix('PARTYGRID_').upper()}: {fault['msg']}"
+            _told(fault["loc"], fault["msg"])
             for fault in error.errors(include_url=False, include_input=False)
         )
         raise BadSettings(f"{told}. See docs/settings.md.") from None
+
+
+def _told(place: tuple[int | str, ...], message: str) -> str:
+    if not place:  # of several variables, which it names
+        return message.removeprefix("Value error, ")
+    return f"PARTYGRID_{str(place[0]).removeprefix('PARTYGRID_').upper()}: {message}"
 
 
 def _written(value: object) -> str:

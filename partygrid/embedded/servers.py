@@ -11,6 +11,13 @@ from partygrid.settings import Settings
 
 DATABASE = "partygrid"
 PREFECT_DATABASE = "prefect"
+#: The broker that comes along lets everybody on this machine in, whoever else is set up.
+_OPEN: dict[str, object] = {
+    "kafka_security_protocol": "PLAINTEXT",
+    "kafka_sasl_mechanism": None,
+    "kafka_username": None,
+    "kafka_password": None,
+}
 
 
 def embedded_servers(
@@ -36,7 +43,7 @@ def embedded_servers(
     if settings.kafka_bootstrap is None:
         broker = Tansu(settings.home / "kafka", settings.kafka_port or free_port())
         children.append(broker.child("kafka"))
-        settings = settings.changed(kafka_bootstrap=broker.bootstrap)
+        settings = settings.changed(kafka_bootstrap=broker.bootstrap, **_OPEN)
     if brings_prefect:
         server = PrefectServer(
             settings.home / "prefect",

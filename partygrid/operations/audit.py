@@ -12,6 +12,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
+from events.away import away
 from events.clients import Consumer
 from events.contract.registry import Topic
 from models.audit_chain import AuditRecord, ChainHead
@@ -215,7 +216,7 @@ def copy_of_topic(client: Mapping[str, Any]) -> OutsideCopy:
     try:
         consumer = Consumer(**client, allow_auto_create_topics=False)
     except KafkaError as fault:
-        raise Unavailable(f"the broker does not answer: {fault}") from fault
+        raise away(client, fault) from fault
     try:
         return OutsideCopy(name=f"topic {topic}", lines=list(_lines_of(consumer, topic)))
     except (KafkaError, KeyError) as fault:

@@ -12,11 +12,11 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
+from events.away import away
 from events.broker import OWN_TOPICS
 from events.clients import Admin
 from events.contract.registry import INBOUND_TOPICS
 from partygrid.adapters import broker_of, client_of
-from partygrid.errors import Unavailable
 from partygrid.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class TopicKeeper:
             self._make_anew()
         except (KafkaError, OSError) as fault:
             self._close_admin()
-            raise Unavailable(f"the broker does not answer: {type(fault).__name__}") from fault
+            raise away(self._client, fault) from fault
 
     def _make_anew(self) -> None:
         if self._admin is None:

@@ -24,6 +24,7 @@ from kafka.admin import (
     ResourcePatternFilter,
     ResourceType,
     UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
 )
 
 from events.broker import OWN_TOPICS, Broker, client_settings
@@ -74,7 +75,7 @@ class Apache:
         self.admin = Login("admin", secrets.token_hex(16))
         self._broker = Login("broker", secrets.token_hex(16))
         self._own_users = {self.admin.user, self._broker.user}
-        self._id = secrets.token_urlsafe(16)[:22]
+        self._id = secrets.token_hex(11)  # 22 letters of base 64
         ports = [(free_port(), free_port()) for _ in range(nodes)]
         voters = ",".join(f"{n}@{LOOPBACK}:{port}" for n, (_, port) in enumerate(ports, 1))
         own = {name.replace("_", "."): value for name, value in properties.items()}
@@ -206,6 +207,12 @@ class Apache:
     def ask(self, login: Login | None = None) -> Admin:
         """Return an admin client; close it."""
         return Admin(**self.client(login))
+
+    def add_account(self, login: Login) -> None:
+        """Make an account that may do nothing yet."""
+        made = UserScramCredentialUpsertion(login.user, _SCRAM_512, login.password)
+        with closing(self.ask()) as admin:
+            assert admin.alter_user_scram_credentials([made]) == {login.user: None}
 
     # --- nodes ---------------------------------------------------------------------------------
 

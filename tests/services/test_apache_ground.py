@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
-from kafka.admin import UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 
 from events.broker import OWN_TOPICS, Broker
@@ -86,8 +85,7 @@ def test_strangers_are_not_let_in(kafka: Apache, changes: dict[str, Any]) -> Non
 def test_nothing_is_allowed_that_was_not_granted(kafka: Apache) -> None:
     kafka.fresh_topics(4)
     stranger = Login("stranger", "a stranger's password")
-    with closing(kafka.ask()) as admin:
-        add_account(admin, stranger)
+    kafka.add_account(stranger)
     with closing(kafka.ask(stranger)) as admin:
         assert admin.list_topics() == []
 
@@ -143,10 +141,3 @@ def test_what_only_one_of_three_would_have_is_not_taken(cluster: Apache) -> None
     cluster.mend()
     cluster.wait_in_sync()
     assert read(cluster)[0] == b"with three"
-
-
-def add_account(admin: Admin, login: Login) -> None:
-    told = admin.alter_user_scram_credentials(
-        [UserScramCredentialUpsertion(login.user, "SCRAM-SHA-512", login.password)]
-    )
-    assert told == {login.user: None}

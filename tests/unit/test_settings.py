@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from partygrid.embedded.servers import embedded_servers
 from partygrid.errors import Unavailable
-from partygrid.settings import Settings
+from partygrid.settings import BadSettings, Settings, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,46 @@ def test_prefects_own_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nonsense_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"SECURITY_PROTOCOL": "SASL_SSL"}, "PARTYGRID_KAFKA_SASL_MECHANISM is missing"),
+        (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "SCRAM-SHA-512", "USERNAME": "a"},
+            "PARTYGRID_KAFKA_PASSWORD is missing",
+        ),
+        ({"USERNAME": "a", "PASSWORD": "geheim"}, "PARTYGRID_KAFKA_USERNAME is given"),
+        ({"CERT_FILE": "a.pem"}, "PARTYGRID_KAFKA_KEY_FILE"),
+        ({"CHECK_HOSTNAME": "perhaps", "KEY_PASSWORD": "geheim"}, "PARTYGRID_KAFKA_CHECK_HOSTNAME"),
+    ],
+)
+def test_half_an_account_is_refused_by_name(
+    given: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"PARTYGRID_KAFKA_{name}", value)
+    with pytest.raises(BadSettings, match=told) as refused:
+        read_settings()
+    assert "geheim" not in str(refused.value)
+
+
+def test_the_broker_that_comes_along_is_asked_openly_whoever_else_is_set_up(
+    tmp_path: Path,
+) -> None:
+    elsewhere = Settings.model_validate(
+        {
+            "home": tmp_path,
+            "kafka_security_protocol": "SASL_SSL",
+            "kafka_sasl_mechanism": "SCRAM-SHA-512",
+            "kafka_username": "a",
+            "kafka_password": "b",
+        }
+    )
+    settled, _ = embedded_servers(elsewhere, prefect=False)
+    assert (settled.kafka_security_protocol, settled.kafka_username) == ("PLAINTEXT", None)
+    assert elsewhere.kafka_bootstrap is None
 
 
 def test_changed_settings_keep_the_rest() -> None:
