@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from events.evidence import EvidenceStore
@@ -141,6 +141,11 @@ def _answer_problems(app: FastAPI) -> None:
         response = Problem(code).response(spoken(request))
         response.headers.update(fault.headers or {})
         return response
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, _: ClientDisconnect) -> Response:
+        # Nobody hears it; it is noted as what it was, and is no fault of ours.
+        return Problem("too_slow").response(spoken(request))
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, fault: Exception) -> Response:

@@ -27,10 +27,10 @@ class Posted(Struct, frozen=True):
     data: bytes
 
 
-def read_posted(headers: Mapping[str, str], body: bytes) -> list[Posted | Problem]:
+def read_posted(headers: Mapping[str, str], body: bytes, *, at_most: int) -> list[Posted | Problem]:
     """Return the events of a body, each or what is wrong with it. Raises `Problem` for the whole.
 
-    One event in binary and structured mode, any number in a batch.
+    One event in binary and structured mode, up to `at_most` in a batch.
     """
     kind, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.partition("charset=")[2].strip(' "').lower() or "utf-8"
@@ -42,7 +42,7 @@ def read_posted(headers: Mapping[str, str], body: bytes) -> list[Posted | Proble
         case kind if kind == STRUCTURED:
             return [_structured(body)]
         case kind if kind == BATCH:
-            return [_in_batch(bytes(one)) for one in _elements(body)]
+            return [_in_batch(bytes(one)) for one in _elements(body, at_most)]
     raise Problem("media_type", f"{JSON}, {STRUCTURED} or {BATCH}")
 
 
@@ -61,11 +61,14 @@ def _unquoted(text: str) -> str:
         raise Problem(DeadLetterReason.MALFORMED, "a header is not UTF-8") from None
 
 
-def _elements(body: bytes) -> list[msgspec.Raw]:
+def _elements(body: bytes, at_most: int) -> list[msgspec.Raw]:
     try:
-        return _many.decode(body)
+        elements = _many.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(DeadLetterReason.MALFORMED, "a batch is a JSON list of events") from None
+    if len(elements) > at_most:
+        raise Problem(DeadLetterReason.TOO_LARGE, f"at most {at_most} events in a batch")
+    return elements
 
 
 def _in_batch(element: bytes) -> Posted | Problem:

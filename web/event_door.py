@@ -55,7 +55,8 @@ class EventDoor:
         language = spoken(request)
         text = bearer_of(request)
         within = bounded(request, at_most=self._limits.event_bytes, within=self._within)
-        posted = read_posted(request.headers, await within.body())
+        body = await within.body()
+        posted = read_posted(request.headers, body, at_most=self._limits.batch_items)
         answers = await run_in_threadpool(self._take, text, posted)
         if is_batch(request):
             return _results(request, answers, language)

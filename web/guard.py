@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from models.values import DeadLetterReason
 from web.languages import language_of
 from web.limiter import Limit, Limiter, network_of
 from web.problems import Problem
@@ -34,14 +35,16 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, unless it is not to be heard."""
-        if scope["type"] != "http" or not scope["path"].startswith(_GUARDED):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         who = network_of(request.client.host if request.client else "")
         word = _word_of(request)
         try:
-            self._let_in(who, word)
+            _refuse_two_lengths(request)
+            if scope["path"].startswith(_GUARDED):
+                self._let_in(who, word)
         except Problem as problem:
             spoken = language_of(request.headers.get("accept-language", ""))
             await problem.response(spoken, closing=True)(scope, receive, send)
@@ -80,6 +83,15 @@ class Guarded:
                 self._good.popitem(last=False)
         for _ in range(unproved):
             self._limiter.note(Limit.FAILURES, who)
+
+
+def _refuse_two_lengths(request: Request) -> None:
+    """Raise `Problem` for a request that a proxy may believe to end elsewhere than we do.
+
+    What follows would be a request that the proxy never saw (RFC 9112, section 6.3).
+    """
+    if "transfer-encoding" in request.headers and "content-length" in request.headers:
+        raise Problem(DeadLetterReason.MALFORMED, "a length and chunks both")
 
 
 def _word_of(request: Request) -> bytes:

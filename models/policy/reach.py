@@ -121,6 +121,8 @@ class EventLimits(Part):
     event_bytes: int = Field(ge=1)
     #: characters of one free text
     text_characters: int = Field(ge=1)
+    #: events of one batch
+    batch_items: int = Field(ge=1)
     #: evidence hashes of one event
     evidence_items: int = Field(ge=0)
     #: tries on one record before it is decided alone and dead-lettered

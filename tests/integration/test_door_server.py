@@ -141,6 +141,15 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     assert 0.4 < took < 4
 
 
+def test_a_length_and_chunks_both_end_the_connection(rig: DoorRig, port: int) -> None:
+    """Else a proxy that counts by the one lets a request through that it never saw."""
+    body = b"0\r\n\r\nGET /openapi.json HTTP/1.1\r\nHost: door\r\n\r\n"
+    lines = (f"Content-Length: {len(body)}", "Transfer-Encoding: chunked")
+    answer, _ = answer_to(port, posting(rig, *lines), body)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"openapi" not in answer
+
+
 def test_a_client_that_hangs_up_leaves_nothing_behind(rig: DoorRig, port: int) -> None:
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", port)) as wire:

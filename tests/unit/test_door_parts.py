@@ -157,19 +157,19 @@ def test_binary_mode() -> None:
         "ce-unheard-of": "x",
         "x-other": "y",
     }
-    (posted,) = read_posted(headers, b'{"a": 1}')
+    (posted,) = read_posted(headers, b'{"a": 1}', at_most=9)
     assert posted == Posted({"id": "e1", "actor": "张"}, b'{"a": 1}')
 
 
 def test_structured_mode_keeps_the_datas_bytes() -> None:
     body = b'{"id": "e1", "sequence": 7, "subject": null, "other": [], "data": {"b" : 1.50}}'
-    (posted,) = read_posted({"content-type": STRUCTURED}, body)
+    (posted,) = read_posted({"content-type": STRUCTURED}, body, at_most=9)
     assert posted == Posted({"id": "e1", "sequence": "7"}, b'{"b" : 1.50}')
 
 
 def test_a_batch_is_read_one_by_one() -> None:
     body = b'[{"id": "e1", "data": {}}, 5, {"id": 1.5}, {"id": "e4", "data": {}}]'
-    first, second, third, fourth = read_posted({"content-type": BATCH}, body)
+    first, second, third, fourth = read_posted({"content-type": BATCH}, body, at_most=9)
     assert isinstance(second, Problem)
     assert isinstance(third, Problem)
     assert (first, fourth) == (Posted({"id": "e1"}, b"{}"), Posted({"id": "e4"}, b"{}"))
@@ -215,14 +215,20 @@ def test_a_batch_is_read_one_by_one() -> None:
 )
 def test_what_cannot_be_read_is_a_problem(headers: dict[str, str], body: bytes, code: str) -> None:
     with pytest.raises(Problem) as caught:
-        read_posted(headers, body)
+        read_posted(headers, body, at_most=9)
     assert caught.value.code == code
+
+
+def test_a_batch_holds_no_more_than_it_may() -> None:
+    assert len(read_posted({"content-type": BATCH}, b"[{},{}]", at_most=2)) == 2
+    with pytest.raises(Problem, match="too_large"):
+        read_posted({"content-type": BATCH}, b"[{},{},{}]", at_most=2)
 
 
 @given(st.binary(max_size=200), st.sampled_from([STRUCTURED, BATCH, "application/json"]))
 def test_no_body_breaks_it(body: bytes, kind: str) -> None:
     with suppress(Problem):
-        read_posted({"content-type": kind}, body)
+        read_posted({"content-type": kind}, body, at_most=9)
 
 
 @pytest.mark.parametrize(
