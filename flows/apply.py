@@ -296,8 +296,8 @@ def _write(
     if with_topics:
         _store_topics(cursor, written)
     _store_rows(cursor, written)
-    if batch.records:
-        last = batch.records[-1].at
+    if batch.last is not None:
+        last = batch.last.at
         shard_store.forget_attempts(
             cursor, topic_id=last.topic_id, partition=last.partition, upto=last.offset
         )

@@ -62,6 +62,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     step: Step
     records: tuple[RawRecord, ...] = ()
     firings: tuple[DueFiring, ...] = ()
+    #: last record it was read with, where those behind were taken out again; None: its own last
+    read_to: RawRecord | None = None
     #: where the shard's reading stands after it; the owner fills it in
     positions: Positions = {}
     #: wall clock
@@ -73,6 +75,11 @@ class Batch(Struct, frozen=True, kw_only=True):
     aside: DeadLetterReason | None = None
     #: even putting it aside killed the process: its one record must not be read
     unseen: bool = False
+
+    @property
+    def last(self) -> RawRecord | None:
+        """The last record that is read with it."""
+        return self.read_to or (self.records[-1] if self.records else None)
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -18,7 +18,14 @@ from flows.attempts import Attempts, Survived
 from flows.batch import Batch, RawRecord, Result
 from flows.telling import tell
 from models.setting import Setting
-from models.shard_store import Position, Positions, ShardState, read_before, take_shard
+from models.shard_store import (
+    Position,
+    Positions,
+    ShardState,
+    offsets_read,
+    read_before,
+    take_shard,
+)
 from models.values import DeadLetterReason
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
@@ -150,14 +157,26 @@ class Owner:
                 raise Unavailable(f"PostgreSQL went away: {type(fault).__name__}") from fault
             if again and isinstance(fault, UniqueViolation):
                 # Another shard's owner wrote the same identity at this moment; now it is known.
-                return self._attempt(batch, again=False)
+                # Or somebody set the positions back, and what is read has its row already.
+                return self._attempt(self._not_read_before(batch), again=False)
             return self._halved(batch, fault)
 
+    def _not_read_before(self, batch: Batch) -> Batch:
+        """Take records out whose coordinates have a row: where they ended is known for good."""
+        if not batch.records:
+            return batch
+        first, last = batch.records[0].at, batch.records[-1].at
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            known = offsets_read(
+                cursor, first.topic_id, self.shard, between=(first.offset, last.offset)
+            )
+        left = tuple(record for record in batch.records if record.at.offset not in known)
+        log.info("%s of %s records were read before", len(known), len(batch.records))
+        return replace(batch, records=left, read_to=batch.records[-1])
+
     def _transaction(self, batch: Batch) -> Result:
-        if batch.records:
-            positions = self.positions_after(batch.records[-1])
-        else:
-            positions = self.state.positions
+        last = batch.last
+        positions = self.positions_after(last) if last is not None else self.state.positions
         with self._connection.transaction(), self._connection.cursor() as cursor:
             state, result = self._apply(
                 cursor,
@@ -182,14 +201,14 @@ class Owner:
             exc_info=where,
             extra=about(shard=self.shard),
         )
+        if not inputs or (len(inputs) == 1 and batch.aside is not None):
+            raise fault
         if len(inputs) == 1:
-            if batch.aside is not None:
-                raise fault
             return self._attempt(replace(batch, aside=DeadLetterReason.POISON))
         middle = len(inputs) // 2
         if batch.records:
             halves = [
-                replace(batch, records=batch.records[:middle]),
+                replace(batch, records=batch.records[:middle], read_to=None),
                 replace(batch, records=batch.records[middle:]),
             ]
         else:

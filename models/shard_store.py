@@ -202,6 +202,18 @@ def read_before(cursor: Cursor, topic_id: str, partition: int) -> tuple[int, int
     return None if row is None or row[0] is None else (row[0], row[1])
 
 
+def offsets_read(
+    cursor: Cursor, topic_id: str, partition: int, *, between: tuple[int, int]
+) -> frozenset[int]:
+    """Return the offsets of a stretch, both ends within it, that have a record."""
+    rows = cursor.execute(
+        'SELECT "offset" FROM records WHERE topic_id = %s AND partition = %s'
+        ' AND "offset" BETWEEN %s AND %s',
+        (topic_id, partition, *between),
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def forget_attempts(cursor: Cursor, *, topic_id: str, partition: int, upto: int) -> None:
     """Forget attempts that are finished; part of the batch's own transaction."""
     cursor.execute(
