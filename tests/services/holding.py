@@ -1,0 +1,201 @@
+"""What must hold after every fault, and a second way to count it: by reading the topics."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from kafka import TopicPartition
+
+from events.clients import Consumer
+from events.contract.registry import INBOUND_TOPICS
+from models.values import SETTLED_STATES
+from partygrid import bootstrap
+from partygrid.keyring import Keyring
+from partygrid.operations.audit import verify_database
+from partygrid.operations.rebuilding import new_database, rebuild_into
+from partygrid.operations.reconcile import reconcile
+from partygrid.status import end_offsets
+from tests.services.live import Live
+
+#: Topic id of a record's coordinate is the database's; the reader knows topics by name.
+Place = tuple[str, int, int]
+
+
+class Lying(NamedTuple):
+    """A record as a plain reader finds it in a topic."""
+
+    event_id: str
+    #: when the log took it
+    at: datetime
+
+
+class Held(NamedTuple):
+    """What was counted while everything held; for the report."""
+
+    fates: Mapping[str, int]
+    #: records that were there before, in one form or another
+    repeats: int
+    entries: int
+    differences: int
+    lying: Mapping[Place, Lying]
+
+
+def everything_holds(live: Live) -> Held:
+    """Check what must hold when all is settled; fail with what does not."""
+    lying = read_all(live.client)
+    counted = _fates_by_place(live)
+    assert counted.keys() == lying.keys()
+    fates = Counter(fate for fate, _ in counted.values())
+    _reconciles(live, fates)
+    _names_the_same(lying, counted)
+    _no_gap_in_sequences(live)
+    _somebody_must_act(live)
+    _audit_verifies(live)
+    entries, differences = _rebuilt(live)
+    return Held(
+        fates=dict(sorted(fates.items())),
+        repeats=fates["duplicate"],
+        entries=entries,
+        differences=differences,
+        lying=lying,
+    )
+
+
+# --- reading the topics --------------------------------------------------------------------------
+
+
+def ends(client: Mapping[str, Any]) -> dict[tuple[str, int], int]:
+    """Return behind which offset each inbound partition ends, for a plain reader."""
+    with closing(Consumer(**client, group_id=None)) as reader:
+        return {(one.topic, one.partition): end for one, end in _ends(reader).items()}
+
+
+def _ends(reader: Consumer) -> dict[TopicPartition, int]:
+    every = [
+        TopicPartition(topic, number)
+        for topic in INBOUND_TOPICS
+        for number in sorted(reader.partitions_for_topic(topic) or ())
+    ]
+    found: dict[TopicPartition, int] = reader.end_offsets(every)
+    return found
+
+
+def read_all(client: Mapping[str, Any]) -> dict[Place, Lying]:
+    """Read every inbound topic from its beginning to its end, as anybody could."""
+    found: dict[Place, Lying] = {}
+    with closing(Consumer(**client, group_id=None)) as reader:
+        wanted = {one: end for one, end in _ends(reader).items() if end}
+        reader.assign(list(wanted))
+        reader.seek_to_beginning(*wanted)
+        while any(reader.position(one) < end for one, end in wanted.items()):
+            for records in reader.poll(timeout_ms=500).values():
+                for one in records:
+                    found[one.topic, one.partition, one.offset] = Lying(
+                        event_id=_id_of(one.headers),
+                        at=datetime.fromtimestamp(one.timestamp / 1000, UTC),
+                    )
+    return found
+
+
+def _id_of(headers: Iterable[tuple[str, bytes]]) -> str:
+    return next((text.decode(errors="replace") for name, text in headers if name == "ce_id"), "")
+
+
+# --- holding it against the rows -----------------------------------------------------------------
+
+
+def _fates_by_place(live: Live) -> dict[Place, tuple[str, str]]:
+    rows = live.rows('SELECT topic, partition, "offset", fate, event_id FROM records')
+    places = {
+        (topic, partition, offset): (fate, told) for topic, partition, offset, fate, told in rows
+    }
+    assert len(places) == len(rows)
+    return places
+
+
+def _names_the_same(lying: Mapping[Place, Lying], counted: Mapping[Place, tuple[str, str]]) -> None:
+    """Every row speaks of the record that lies there; one nobody can read has no name."""
+    wrong = {
+        place: (lying[place].event_id, told)
+        for place, (fate, told) in counted.items()
+        if told != lying[place].event_id and not (fate == "dead-lettered" and not told)
+    }
+    # Of structured events the id stands in the value.
+    assert all(not header for header, _ in wrong.values()), wrong
+
+
+def _reconciles(live: Live, fates: Mapping[str, int]) -> None:
+    shards = list(range(live.settings.partitions))
+    with bootstrap.connected(live.url) as connection:
+        found = reconcile(
+            connection,
+            now=datetime.now(UTC),
+            offline=timedelta(days=1),
+            ends_of=lambda: end_offsets(live.settings, shards),
+        )
+    assert found.gaps == ()
+    told: Counter[str] = Counter()
+    for one in found.partitions:
+        told.update(one.fates)
+    assert told == fates
+
+
+def _no_gap_in_sequences(live: Live) -> None:
+    """Journal and audit count 1, 2, 3 … in each shard, up to what the shard's row says."""
+    for table, column in (("journal", "seq"), ("audit", "audit_seq")):
+        query = (
+            f"SELECT s.shard FROM shards s LEFT JOIN {table} t ON t.shard = s.shard"  # noqa: S608
+            f" GROUP BY s.shard, s.{column} HAVING count(t.seq) <> s.{column}"
+            f" OR coalesce(max(t.seq), 0) <> s.{column} OR coalesce(min(t.seq), 1) <> 1"
+        )
+        assert live.rows(query) == []
+
+
+def _somebody_must_act(live: Live) -> None:
+    settled = [str(state) for state in SETTLED_STATES]
+    idle = live.rows(
+        "SELECT c.id::text, c.state FROM cases c WHERE c.version > 0 AND c.state <> ALL(%s)"
+        " AND coalesce(c.owner, 'null') = 'null'"
+        " AND NOT EXISTS (SELECT FROM timers t WHERE t.subject = c.id::text)",
+        settled,
+    )
+    assert idle == []
+
+
+def _audit_verifies(live: Live) -> None:
+    keys = Keyring(live.settings).seal_publics()
+    with bootstrap.connected(live.url) as connection:
+        report = verify_database(connection, keys=keys)
+    assert report.is_sound, str(report)
+
+
+def _rebuilt(live: Live) -> tuple[int, int]:
+    with new_database(live.settings) as fresh:
+        entries, differences = rebuild_into(live.settings, fresh.url, datetime.now(UTC))
+    assert differences == []
+    assert live.rows("SELECT count(*) FROM journal") == [(entries,)]
+    return entries, len(differences)
+
+
+# --- answers that lay unread ---------------------------------------------------------------------
+
+
+def fired_over_an_unread_answer(live: Live, held: Held) -> list[tuple[Any, ...]]:
+    """Return firings decided before a record of their shard that the log took before their time.
+
+    Counted from the log's own times: holds wherever no engine's clock was turned.
+    """
+    rows = live.rows(
+        "SELECT j.shard, j.seq, j.kind, j.event_id, j.decided_at FROM journal j ORDER BY 1, 2"
+    )
+    taken = {lying.event_id: lying.at for lying in held.lying.values()}
+    late: list[tuple[Any, ...]] = []
+    latest: dict[int, tuple[datetime, str]] = {}
+    for shard, _, kind, event_id, decided_at in rows:
+        if kind == "firing":
+            latest[shard] = max(latest.get(shard, (decided_at, "")), (decided_at, event_id))
+        elif shard in latest and event_id in taken and taken[event_id] < latest[shard][0]:
+            late.append((event_id, taken[event_id], *latest[shard]))
+    return late
