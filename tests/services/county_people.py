@@ -84,20 +84,3 @@ def member(person: str) -> Acting:
     return Acting(
         actor=person, role=str(Role.PARTY_MEMBER), org=branch_of(person.rpartition("-")[2])
     )
-
-
-def script(draw: Draw, number: int) -> tuple[str, list[tuple[Payload, Acting]]]:
-    """Return the grid of a matter and all that is said of it, from the report to the visit."""
-    filed, reporter, township = report(draw, number)
-    grid = filed.grid
-    chosen = f"p-m{number % 4 + 1}-{grid}"
-    done = AssignmentHandled(opinion="已办好", shown_by=OutcomeEvidence.STATEMENT)
-    return grid, [
-        (filed, reporter),
-        (AssignmentConfirmed(assignee=chosen), acting(Role.BRANCH_SECRETARY, branch_of(grid))),
-        (AssignmentAccepted(), member(chosen)),
-        (ProgressReported(note="已买材料"), member(chosen)),
-        (done, member(chosen)),
-        (HandlingChecked(passed=True), acting(Role.CHECKER, township)),
-        (visited(), acting(Role.VISITOR, township)),
-    ]

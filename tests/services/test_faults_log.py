@@ -6,7 +6,6 @@ import base64
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,9 @@ from events.contract.envelope import Event
 from events.contract.reports import ReportFiled, ReportSource, ReportSupplemented
 from events.partitions import partition_of
 from flows.conductor import Outbound
-from models.handling import AssignmentState
 from models.keys import SigningKey
 from models.policy.people import Role
-from models.values import CaseState, DeadLetterReason, case_id_of
+from models.values import DeadLetterReason, case_id_of
 from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
 from partygrid.simulation.faults import FaultPlan
@@ -31,7 +29,6 @@ from partygrid.simulation.spoilt import SPOILERS, Good
 from tests.services.apache import Apache
 from tests.services.at_work_live import Flow
 from tests.services.county_people import report as a_report
-from tests.services.county_people import script
 from tests.services.holding import Held, everything_holds, fired_over_an_unread_answer
 from tests.services.live import PARTITIONS, SOURCE, EngineProcess, Live, live, wait_until
 from tests.services.report import Report, Row
@@ -141,66 +138,6 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
 # --- order and place -----------------------------------------------------------------------------
 
 
-def test_events_shuffled_across_topics_and_days_late(county: Live, report: Report) -> None:
-    """What was said of a case comes in any order; words about what nobody reports wait in vain."""
-    begun, draw = time.monotonic(), Draw(3)
-    county.engine("e1")
-    county.found()
-    ids, by_clerks, by_members = list[str](), list[Event](), list[Event]()
-    for number in range(40):
-        ids.append(case_id_of(SOURCE, f"shuffled-{number}"))
-        for event in _whole_story(county, draw, number):
-            is_members = event.acting.role == Role.PARTY_MEMBER
-            (by_members if is_members else by_clerks).append(event)
-    in_vain = [_words_about(county, case_id_of(SOURCE, f"never-{n}"), n) for n in range(8)]
-    by_clerks = _shuffled(draw, by_clerks + in_vain)
-    county.send(*by_clerks[: len(by_clerks) // 2])
-    county.engine("e2")
-    for event in by_clerks[len(by_clerks) // 2 :]:
-        county.send(event)
-    # A member may say nothing before somebody asked them.
-    wait_until(lambda: _offered(county, ids) == len(ids), otherwise=lambda: _states(county, ids))
-    # The check and the visit came before the work.
-    early = "SELECT count(*) FROM parked WHERE case_id = ANY(%s::uuid[])"
-    wait_until(lambda: county.rows(early, ids) == [(2 * len(ids),)])
-    county.send(*_shuffled(draw, by_members))
-    wait_until(lambda: _closed(county, ids) == len(ids), otherwise=lambda: _states(county, ids))
-    wait_until(lambda: county.reasons() == {"parked_too_long": len(in_vain)})
-    county.settle()
-    held = everything_holds(county)
-    assert fired_over_an_unread_answer(county, held) == []
-    assert held.fates.keys() == {"applied", "dead-lettered"}
-    assert held.fates["dead-lettered"] == len(in_vain)
-    assert county.rows("SELECT count(*) FROM parked") == [(0,)]
-    load = f"{len(by_clerks + by_members)} events, of up to 25 days ago, two engines"
-    report.add(told("events shuffled across topics, days late", load, held, begun))
-
-
-def _whole_story(county: Live, draw: Draw, number: int) -> Iterator[Event]:
-    """Yield all that is said of a case, each some days after the other, long before today."""
-    grid, acts = script(draw, number)
-    filed = f"shuffled-{number}"
-    days = sorted((25 * draw.share(number, place) for place in range(len(acts))), reverse=True)
-    for place, (data, who) in enumerate(acts):
-        yield county.event(
-            data,
-            who,
-            subject=case_id_of(SOURCE, filed) if place else "",
-            township=grid[:9],
-            ago=timedelta(days=days[place]),
-            event_id="" if place else filed,
-        )
-
-
-def _shuffled(draw: Draw, events: list[Event]) -> list[Event]:
-    return sorted(events, key=lambda one: draw.digest("order", one.id))
-
-
-def _offered(county: Live, ids: list[str]) -> int:
-    work = [case.assignment for case in county.cases(ids).values()]
-    return sum(one is not None and one.state is AssignmentState.OFFERED for one in work)
-
-
 def _words_about(county: Live, subject: str, number: int) -> Event:
     grid = GRIDS[number % len(GRIDS)]
     words = ReportSupplemented(description=f"补充{number}")
@@ -210,21 +147,6 @@ def _words_about(county: Live, subject: str, number: int) -> Event:
 
 def _value(one: Event | Outbound) -> str:
     return one.id if isinstance(one, Event) else one.value.hex()
-
-
-def _closed(county: Live, ids: list[str]) -> int:
-    return sum(case.state is CaseState.CLOSED for case in county.cases(ids).values())
-
-
-def _states(county: Live, ids: list[str]) -> str:
-    states = Counter(
-        f"{case.state} {case.assignment and case.assignment.state}"
-        for case in county.cases(ids).values()
-    )
-    refused = county.rows(
-        "SELECT event_type, reason, count(*) FROM records WHERE fate <> 'applied' GROUP BY 1, 2"
-    )
-    return f"{states} {refused} {county.what_lacks()}"
 
 
 def test_records_where_librdkafka_puts_them(county: Live, report: Report) -> None:
