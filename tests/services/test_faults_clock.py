@@ -183,7 +183,7 @@ def test_clocks_turned_forwards_and_back_while_engines_run(
     report.add(
         Row(
             fault="engines' clock turned by +25 h, back, by −2 min, by +15 min and back",
-            load=f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met unread",
+            load=f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met",
             fates=dict(held.fates),
             repeats=held.repeats,
             differences=held.differences,
