@@ -23,6 +23,7 @@ from notifications.reporters import ReporterContacts
 from notifications.sender import Outside, Sender
 from notifications.sms import SmsChannel, SmsGateway
 from partygrid.clock import Clock
+from partygrid.errors import Invalid
 from partygrid.keyring import Keyring
 from partygrid.settings import Settings
 
@@ -34,18 +35,36 @@ _POOL_WAIT = 5
 GROUP = "partygrid"
 
 
+class RetentionTooShort(Invalid):
+    """Kafka would forget records that somebody may still have to read."""
+
+
 def client_of(settings: Settings) -> dict[str, Any]:
     """Return what every Kafka client of this installation connects with."""
     return client_settings(settings, settings.address("kafka_bootstrap"))
 
 
-def broker_of(settings: Settings) -> Broker:
+def broker_of(settings: Settings, *, time_lapse: bool = False) -> Broker:
     """Return the topics' keeper; it connects at the first question."""
     return Broker(
         client_of(settings),
         partitions=settings.partitions,
         replication=settings.kafka_replication,
+        min_insync=settings.kafka_min_insync,
+        retention=settings.kafka_retention,
+        time_lapse=time_lapse,
     )
+
+
+def check_retention(settings: Settings, policy: Policy) -> None:
+    """Raise `RetentionTooShort` where records may be gone before their last reader comes."""
+    longest, kept = policy.deadlines.occurred_at_most_before, settings.kafka_retention
+    if kept < longest:
+        raise RetentionTooShort(
+            f"PARTYGRID_KAFKA_RETENTION is {kept.days} days, and an app may send for"
+            f" {longest / timedelta(days=1):g} days what it recorded offline"
+            " (deadlines.yaml, occurred_at_most_before): set it to as many at least."
+        )
 
 
 def consumer_of(settings: Settings, *, alone: bool = False, whole: bool = False) -> ShardConsumer:

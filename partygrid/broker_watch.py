@@ -12,6 +12,7 @@ from kafka.errors import KafkaError
 
 from events.broker import Broker
 from events.contract.registry import INBOUND_TOPICS
+from events.layout import TopicsUnfit
 from partygrid.errors import Unavailable
 from partygrid.patience import Patience
 
@@ -34,6 +35,8 @@ class BrokerWatch:
         self._patience = Patience("the broker does not answer", log)
         #: inbound topic → id, as last told
         self.topic_ids: dict[str, str] = {}
+        #: why its topics cannot be used, which no waiting mends
+        self.refusal: TopicsUnfit | None = None
 
     @property
     def answers(self) -> bool:
@@ -56,6 +59,9 @@ class BrokerWatch:
         try:
             self._broker.ensure(INBOUND_TOPICS)
             self.topic_ids = self._broker.topic_ids(INBOUND_TOPICS)
+        except TopicsUnfit as refusal:
+            self._answers, self.refusal = False, refusal
+            return
         except (Unavailable, KafkaError, OSError) as fault:
             self._answers = False
             self._patience.failed(fault)

@@ -16,6 +16,7 @@ from models.policy.people import Role
 from models.policy.schema import Policy
 from models.shard_store import directory_revision
 from partygrid import bootstrap
+from partygrid.adapters import RetentionTooShort, check_retention
 from partygrid.check import Check, ill, look, well
 from partygrid.checkup_broker import examine_broker
 from partygrid.errors import PartygridError, Unavailable
@@ -40,6 +41,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Check]:
     yield policy if isinstance(policy, Check) else well("policy", f"{policy.version} loads")
     if isinstance(policy, Policy):
         yield _calendar(settings, now.astimezone(policy.calendar.zone).year)
+        yield _retention(settings, policy)
     try:
         url = settings.address("database_url")
         with bootstrap.connected(url) as connection:
@@ -97,6 +99,14 @@ def _policy(settings: Settings) -> Policy | Check:
     except PartygridError as fault:
         told = str(fault).splitlines()[0]
         return ill("policy", told, "Run `partygrid policy check` and correct what it names.")
+
+
+def _retention(settings: Settings, policy: Policy) -> Check:
+    try:
+        check_retention(settings, policy)
+    except RetentionTooShort as fault:
+        return ill("retention", str(fault), "Correct the setting; no engine starts with it.")
+    return well("retention", f"Kafka keeps records for {settings.kafka_retention.days} days")
 
 
 def _calendar(settings: Settings, year: int) -> Check:

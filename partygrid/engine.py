@@ -100,7 +100,10 @@ class Engine:
     # --- the loop ------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event) -> None:
-        """Go on until `stop` is set. Servers that are away are waited for, with backoff."""
+        """Go on until `stop` is set. Servers that are away are waited for, with backoff.
+
+        Raises `TopicsUnfit`.
+        """
         if self.setting.time_lapse:
             self._loop(stop)
             return
@@ -123,6 +126,8 @@ class Engine:
 
     def _loop(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            if (refusal := self._shards.watch.refusal) is not None:
+                raise refusal
             try:
                 if self._shards.reconnect():
                     self._listens = False

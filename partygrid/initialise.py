@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.broker import OWN_TOPICS
 from models.keys import KeyFileExists, write_secret
 from partygrid import bootstrap
-from partygrid.adapters import broker_of
+from partygrid.adapters import broker_of, check_retention
 from partygrid.clock import WallClock
 from partygrid.embedded.child import running
 from partygrid.embedded.installation import AlreadyRunning, located, sole_owner
@@ -82,13 +82,14 @@ def _database(settings: Settings) -> Iterator[Settings]:
         yield settings.changed(database_url=settled.database_url)
 
 
-def make_ready(settings: Settings) -> None:
+def make_ready(settings: Settings, *, time_lapse: bool = False) -> None:
     """Bring keys, database and topics to what this release needs; of several, one at a time.
 
-    Topics are left out where no broker is settled.
+    Topics are left out where no broker is settled. Raises `RetentionTooShort` too.
     """
     Keyring(settings).make_all()
     policy = bootstrap.policy_of(settings)
+    check_retention(settings, policy)
     url = settings.address("database_url")
     with bootstrap.connected(url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
@@ -97,16 +98,13 @@ def make_ready(settings: Settings) -> None:
         _fix_partitions(connection, settings.partitions)
         bootstrap.prepare(url, settings, policy, WallClock().now())
     if settings.kafka_bootstrap is not None:
-        make_topics(settings)
+        make_topics(settings, time_lapse=time_lapse)
 
 
-def make_topics(settings: Settings) -> None:
-    """Create the topics that are missing. Raises `Unavailable` and `OtherPartitions`."""
-    broker = broker_of(settings)
-    try:
-        broker.ensure(OWN_TOPICS)
-    finally:
-        broker.close()
+def make_topics(settings: Settings, *, time_lapse: bool = False) -> None:
+    """Create the topics that are missing, and set those that are there. Raises `Unavailable`."""
+    with closing(broker_of(settings, time_lapse=time_lapse)) as broker:
+        broker.arrange(OWN_TOPICS)
 
 
 def _fix_partitions(connection: psycopg.Connection[Any], wanted: int) -> None:

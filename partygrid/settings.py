@@ -105,7 +105,18 @@ class Settings(BaseSettings):
         "broker is reached. Without that anybody whom the authority knows may answer.",
     )
     kafka_replication: Positive = Field(
-        default=1, description="Copies of every topic that is created; 3 on a cluster."
+        default=3,
+        description="Copies of every topic, each on another broker. The embedded broker has one.",
+    )
+    kafka_min_insync: Positive = Field(
+        default=2,
+        description="Copies that must have a record before its writer is told that it is there; "
+        "fewer than there are, or the loss of one broker stops everything.",
+    )
+    kafka_retention: Annotated[timedelta, Field(ge=timedelta(days=30))] = Field(
+        default=timedelta(days=40),
+        description="How long Kafka keeps a record: longer than the longest outage, 30 days at "
+        "least, and as long as the policy lets apps send what they recorded offline.",
     )
     partitions: Positive = Field(
         default=6,
@@ -205,13 +216,39 @@ class Settings(BaseSettings):
         """Child processes start in other folders, so a relative path would move with them."""
         return path and path.expanduser().absolute()
 
-    @field_validator("poll_wait", "shift_length", mode="before")
+    @field_validator("poll_wait", "shift_length", "kafka_retention", mode="before")
     @classmethod
     def _seconds(cls, value: object) -> object:
         """Take a bare number as seconds: from a variable it comes as text."""
         if isinstance(value, str) and value.replace(".", "", 1).isdigit():
             return float(value)
         return value
+
+    @model_validator(mode="after")
+    def _enough_copies(self) -> Self:
+        if self.kafka_min_insync > self.kafka_replication:
+            raise ValueError(
+                f"PARTYGRID_KAFKA_MIN_INSYNC is {self.kafka_min_insync}, and there are only"
+                f" {self.kafka_replication} copies (PARTYGRID_KAFKA_REPLICATION): nothing could be"
+                " written"
+            )
+        return self
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, url: SecretStr | None) -> SecretStr | None:
+        """What a library says of an address it cannot read repeats it, password and all."""
+        if url is not None and not _is_postgresql(url.get_secret_value()):
+            raise ValueError("no address of PostgreSQL, postgresql://user:password@host:port/name")
+        return url
+
+    @field_validator("prefect_api_url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        """This address is shown to operators."""
+        if url is not None and "@" in url:
+            raise ValueError("user and password belong into PARTYGRID_PREFECT_API_AUTH")
+        return url
 
     @model_validator(mode="after")
     def _account_is_whole(self) -> Self:
@@ -267,6 +304,17 @@ def _told(place: tuple[int | str, ...], message: str) -> str:
     if not place:  # of several variables, which it names
         return message.removeprefix("Value error, ")
     return f"PARTYGRID_{str(place[0]).removeprefix('PARTYGRID_').upper()}: {message}"
+
+
+def _is_postgresql(url: str) -> bool:
+    from psycopg import ProgrammingError  # noqa: PLC0415 - the help must not wait for it
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        port = str(conninfo_to_dict(url.replace("+psycopg", "", 1)).get("port") or "0")
+    except ProgrammingError:
+        return False
+    return url.startswith(("postgresql://", "postgresql+psycopg://")) and port.isdigit()
 
 
 def _written(value: object) -> str:

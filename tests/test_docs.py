@@ -76,6 +76,8 @@ def text_of(path: Path) -> str:
 
 
 def shown(value: Any) -> str:
+    if isinstance(value, timedelta) and value and not value % timedelta(days=1):
+        return f"`P{value.days}D`"
     if isinstance(value, timedelta):
         return f"`{value.total_seconds():g}` s"
     return f"`{value}`" if value not in (None, "") else ""

@@ -14,6 +14,9 @@ from partygrid.embedded.child import Child
 from partygrid.embedded.ports import LOOPBACK, listens
 from partygrid.errors import Unavailable
 
+#: What it calls itself: by this it is known for the broker that comes along, wherever it is.
+CLUSTER_ID = "partygrid-embedded"
+
 
 @dataclass(frozen=True)
 class Tansu:
@@ -38,6 +41,7 @@ class Tansu:
                 *("--listener-url", listener),
                 *("--advertised-listener-url", listener),
                 *("--storage-engine", "memory://partygrid/"),
+                *("--cluster-id", CLUSTER_ID),
             ),
             # It reads `.env` from its folder and settings from its environment: give it neither.
             folder=self.folder,

@@ -13,7 +13,7 @@ from flows.apply import Apply, apply_batch
 from flows.runner import PlainRunner, Runner
 from models.calendar import WorkCalendar
 from partygrid import bootstrap
-from partygrid.adapters import broker_of, consumer_of, relay_of
+from partygrid.adapters import broker_of, check_retention, consumer_of, relay_of
 from partygrid.clock import WallClock
 from partygrid.embedded.prefect_client import speak_to_prefect
 from partygrid.embedded.supervisor import stop_asked
@@ -51,7 +51,8 @@ def build_engine(
     In a time-lapse it is the only one and owns every shard without asking the group; where it is
     `grouped` there, it is one of several of which one has all shards at a time.
 
-    Raises `Unavailable`, `PolicyInvalid`, `CalendarFileInvalid`.
+    Raises `Unavailable`, `PolicyInvalid`, `CalendarFileInvalid`, `RetentionTooShort`,
+    `TopicsUnfit`.
     """
     url = settings.address("database_url")
     policy = bootstrap.policy_of(settings)
@@ -63,7 +64,8 @@ def build_engine(
         shelf = bootstrap.shelf_of(connection, policy, calendar)
         setting = bootstrap.setting_of(settings, shelf, engine=name, time_lapse=time_lapse)
         compute_again(connection, setting, clock.now())
-    broker = broker_of(settings)
+    check_retention(settings, policy)
+    broker = broker_of(settings, time_lapse=time_lapse)
     with suppress(Unavailable):  # what comes due is fired without it; the topics are made later
         broker.ensure(OWN_TOPICS)
     connect = partial(bootstrap.connect, url)

@@ -87,7 +87,7 @@ def rehearsed(
         prefect=prefect,
         on_change=shows.children,
     ) as stage:
-        make_ready(stage.settings)
+        make_ready(stage.settings, time_lapse=True)
         stage.start_engines()
         shows.step(
             f"bringing the county into the directory: {len(direction.sample.events)} entries"

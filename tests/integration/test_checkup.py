@@ -55,7 +55,7 @@ def test_a_prepared_installation_is_well(settings: Settings) -> None:
     found = checks(settings)
     assert {name for name, one in found.items() if one.verdict is Verdict.ILL} == set()
     looks = {name for name, one in found.items() if one.verdict is Verdict.LOOK}
-    assert looks - {"calendar"} == {"directory", "log time", "prefect", "engines"}
+    assert looks - {"calendar"} == {"directory", "log time", "kept", "prefect", "engines"}
     assert all(found[name].todo for name in looks)
 
 

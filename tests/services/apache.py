@@ -30,11 +30,11 @@ from kafka.admin import (
 from events.broker import OWN_TOPICS, Broker, client_settings
 from events.clients import Admin
 from partygrid.embedded.child import Child
-from partygrid.embedded.ports import LOOPBACK, free_port, listens
+from partygrid.embedded.ports import LOOPBACK, listens
 from partygrid.settings import Settings
 from tests.services.certificates import Authority
 from tests.services.jars import FOLDER, class_archive, jars, java
-from tests.services.node import Node, until
+from tests.services.node import Node, quiet_port, until
 from tests.services.properties import shared_properties
 
 #: Small: the tests' brokers share a machine with everything else.
@@ -74,9 +74,10 @@ class Apache:
         #: may do everything
         self.admin = Login("admin", secrets.token_hex(16))
         self._broker = Login("broker", secrets.token_hex(16))
+        self._copies, self._insync = min(3, nodes), 2 if nodes >= 3 else 1
         self._own_users = {self.admin.user, self._broker.user}
         self._id = secrets.token_hex(11)  # 22 letters of base 64
-        ports = [(free_port(), free_port()) for _ in range(nodes)]
+        ports = [(quiet_port(), quiet_port()) for _ in range(nodes)]
         voters = ",".join(f"{n}@{LOOPBACK}:{port}" for n, (_, port) in enumerate(ports, 1))
         own = {name.replace("_", "."): value for name, value in properties.items()}
         powers = [*self._own_users, *(f"CN=node-{number}" for number in range(1, nodes + 1))]
@@ -179,14 +180,19 @@ class Apache:
     def fresh_topics(self, partitions: int) -> None:
         """Make the installation's topics anew: empty, and with ids that were never there."""
         self.empty()
-        broker = Broker(self.client(), partitions=partitions, replication=min(3, len(self.nodes)))
+        broker = Broker(
+            self.client(),
+            partitions=partitions,
+            replication=self._copies,
+            min_insync=self._insync,
+        )
         with closing(broker):
             broker.ensure(OWN_TOPICS)
             until(lambda: len(broker.topic_ids(OWN_TOPICS)) == len(OWN_TOPICS), "no topics")
 
     # --- reaching it ---------------------------------------------------------------------------
 
-    def settings(self, home: Path, login: Login | None = None, **fields: object) -> Settings:
+    def settings(self, home: Path, login: Login | None = None, /, **fields: object) -> Settings:
         """Return settings of an installation on this Kafka; as the admin where nobody is named."""
         user, password = login or self.admin
         told: Mapping[str, object] = {
@@ -197,6 +203,8 @@ class Apache:
             "kafka_username": user,
             "kafka_password": password,
             "kafka_ca_file": self.authority.ca_file,
+            "kafka_replication": self._copies,
+            "kafka_min_insync": self._insync,
         }
         return Settings.model_validate({**told, **fields})
 

@@ -1,6 +1,7 @@
 """One process of Apache Kafka, and what a test may do to it."""
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from pathlib import Path
 from kafka.errors import KafkaError
 
 from partygrid.embedded.child import Child, Process
-from partygrid.embedded.ports import LOOPBACK
+from partygrid.embedded.ports import LOOPBACK, free_port
 
+_QUIET = range(12000, 32000)
 #: Seconds for brokers to come up beside others on two cores.
 UP_WITHIN = 90.0
 
@@ -76,6 +78,17 @@ class Node:
     def thaw(self) -> None:
         """Let it go on where it stood (SIGCONT)."""
         os.kill(self.pid, signal.SIGCONT)
+
+
+def quiet_port() -> int:
+    """Return a free port that stays free while a node is away, which starts for seconds.
+
+    It lies below those that the system gives to outgoing connections.
+    """
+    while True:
+        port = secrets.choice(_QUIET)
+        if free_port(port) == port:
+            return port
 
 
 def until(come: Callable[[], bool], otherwise: str) -> None:

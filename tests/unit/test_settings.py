@@ -66,10 +66,12 @@ def test_nonsense_is_refused(name: str, value: object) -> None:
         ),
         ({"USERNAME": "a", "PASSWORD": "geheim"}, "PARTYGRID_KAFKA_USERNAME is given"),
         ({"CERT_FILE": "a.pem"}, "PARTYGRID_KAFKA_KEY_FILE"),
+        ({"RETENTION": "P29D"}, "PARTYGRID_KAFKA_RETENTION: Input should be greater than or equal"),
+        ({"REPLICATION": "1"}, "PARTYGRID_KAFKA_MIN_INSYNC is 2, and there are only 1 copies"),
         ({"CHECK_HOSTNAME": "perhaps", "KEY_PASSWORD": "geheim"}, "PARTYGRID_KAFKA_CHECK_HOSTNAME"),
     ],
 )
-def test_half_an_account_is_refused_by_name(
+def test_settings_of_kafka_that_cannot_be_are_refused_by_name(
     given: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in given.items():
@@ -94,6 +96,28 @@ def test_the_broker_that_comes_along_is_asked_openly_whoever_else_is_set_up(
     settled, _ = embedded_servers(elsewhere, prefect=False)
     assert (settled.kafka_security_protocol, settled.kafka_username) == ("PLAINTEXT", None)
     assert elsewhere.kafka_bootstrap is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:geheim@db:nope/p",
+        "postgresql://u:geheim%zz@db/p",
+        "postgresql://u@db/p?password=geheim&bogus=1",
+        "mysql://u:geheim@db/p",
+        "u:geheim@db/p",
+        "host=db password=geheim",
+    ],
+)
+def test_an_address_that_is_none_is_not_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARTYGRID_DATABASE_URL", url)
+    monkeypatch.setenv("PREFECT_API_URL", "http://user:geheim@prefect/api")
+    with pytest.raises(BadSettings) as caught:
+        read_settings()
+    told = f"{caught.value}{caught.value.__cause__}"
+    assert "PARTYGRID_DATABASE_URL" in told
+    assert "PARTYGRID_PREFECT_API_AUTH" in told
+    assert "geheim" not in told
 
 
 def test_changed_settings_keep_the_rest() -> None:
