@@ -253,7 +253,11 @@ def store(
     What is small goes to the database in one round trip; COPY cannot wait in a pipeline.
     """
     written = fold.scribe.written
-    small = max(len(written.audit), len(written.outbox), len(written.notices)) <= FEW
+    counts = (
+        *(len(written.journal), len(written.records), len(written.audit), len(written.outbox)),
+        *(len(written.notices), len(written.parked), len(written.dead_letters)),
+    )
+    small = max(counts) <= FEW
     with cursor.connection.pipeline() if small else nullcontext():
         return _write(cursor, fold, held, batch, with_topics=with_topics)
 
