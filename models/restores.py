@@ -14,7 +14,7 @@ from msgspec import Struct
 Cursor = psycopg.Cursor[Any]
 
 #: Under this name among the installation's facts.
-_NAME = "restored"
+RESTORED = "restored"
 #: A hold on notices that ends with the catching up ends here until then.
 OPEN_END = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ class Restore(Struct, frozen=True, kw_only=True):
 
 def read_restore(cursor: Cursor) -> Restore | None:
     """Return the last restore; None where there never was one."""
-    row = cursor.execute("SELECT value FROM installation WHERE name = %s", (_NAME,)).fetchone()
+    row = cursor.execute("SELECT value FROM installation WHERE name = %s", (RESTORED,)).fetchone()
     return msgspec.json.decode(row[0], type=Restore) if row else None
 
 
@@ -56,7 +56,7 @@ def write_restore(cursor: Cursor, restore: Restore) -> None:
     cursor.execute(
         "INSERT INTO installation (name, value) VALUES (%s, %s)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (_NAME, msgspec.json.encode(restore).decode()),
+        (RESTORED, msgspec.json.encode(restore).decode()),
     )
 
 

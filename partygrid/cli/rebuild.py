@@ -22,6 +22,13 @@ def rebuild(
     keep: Annotated[
         bool, typer.Option("--keep", help="Do not drop the new database after.")
     ] = False,
+    carry_over: Annotated[
+        bool,
+        typer.Option(
+            "--carry-over",
+            help="Copy what is not in the journal, too: to take the old one's place.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print for a program.")] = False,
 ) -> None:
     """Decide the journal again in an empty database and compare. Ends with 1 where it differs."""
@@ -33,10 +40,10 @@ def rebuild(
     settings = located(read_settings())
     with nullcontext() if into is not None else new_database(settings) as fresh:
         target = into if fresh is None else fresh.url
-        entries, differences = _rebuild(settings, str(target), quiet=as_json)
+        entries, differences = _rebuild(settings, str(target), carry=carry_over, quiet=as_json)
         if fresh is not None:
-            fresh.kept = keep
-    left = name_of(str(target)) if into is not None or keep else ""
+            fresh.kept = keep or carry_over
+    left = name_of(str(target)) if into is not None or keep or carry_over else ""
     done = Rebuilt(database=left, entries=entries, differences=tuple(differences))
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(done)).decode())
@@ -50,7 +57,9 @@ def rebuild(
         raise typer.Exit(1)
 
 
-def _rebuild(settings: "Settings", target: str, *, quiet: bool) -> tuple[int, list[Any]]:
+def _rebuild(
+    settings: "Settings", target: str, *, carry: bool, quiet: bool
+) -> tuple[int, list[Any]]:
     from rich.progress import Progress
 
     from partygrid.clock import WallClock
@@ -62,5 +71,6 @@ def _rebuild(settings: "Settings", target: str, *, quiet: bool) -> tuple[int, li
             settings,
             target,
             WallClock().now(),
+            carry=carry,
             progress=lambda done, of: progress.update(bar, completed=done, total=of),
         )

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from partygrid import bootstrap
 from partygrid.errors import Refused, Unavailable
 from partygrid.initialise import fixed_partitions
+from partygrid.operations.carrying import carry_over
 from partygrid.rebuild import Difference, compare, rebuild
 from partygrid.settings import Settings
 
@@ -39,12 +40,14 @@ def rebuild_into(
     target: str,
     now: datetime,
     *,
+    carry: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> tuple[int, list[Difference]]:
     """Decide the journal again into the empty database at `target` and compare.
 
     Returns how many entries there were and what differs. The installation may go on meanwhile:
-    one snapshot of it is read. Raises `NotEmpty` and `Unavailable`.
+    one snapshot of it is read. With `carry` what the journal does not hold is copied, too, and the
+    new database may take the place of the old. Raises `NotEmpty` and `Unavailable`.
     """
     policy = bootstrap.policy_of(settings)
     with (
@@ -61,7 +64,11 @@ def rebuild_into(
         total = _one(source, "SELECT coalesce(sum(seq), 0) FROM shards")
         entries = rebuild(source, other, setting, now, lambda done: progress(done, total))
         kept_since = now - policy.retention.notice_text
-        return entries, compare(source, other, notices_since=kept_since)
+        differences = compare(source, other, notices_since=kept_since)
+        if carry:
+            other.commit()
+            carry_over(source, other)
+        return entries, differences
 
 
 def _check_empty(connection: Connection) -> None:

@@ -12,7 +12,7 @@ import psycopg
 from events.admission import ENGINE_SOURCE
 from events.contract.registry import INBOUND_TOPICS, TYPE_OF_PAYLOAD
 from events.contract.reports import HistoryRecorded, ReportFiled
-from models.values import CaseState, Fate
+from models.values import CaseState
 from partygrid.operations.reconciled import (
     DoorCount,
     Gap,
@@ -55,25 +55,33 @@ FROM (SELECT o.published_at IS NOT NULL AS published,
    AND d.reason = 'unpublishable') AS unpublishable
  FROM outbox o WHERE o.topic = ANY(%s) AND o.partition < 0 AND o.source <> %s) AS accepted
 """
-_APPLIED = "SELECT count(*) FROM records WHERE event_type = %s AND fate = %s"
+#: Events of a type that a record applied, and those whose records only repeat what is known: after
+#: a journal was decided again, the log is read from its beginning.
+_APPLIED_EVENTS = """
+(SELECT source, event_id FROM records WHERE fate = 'applied' AND event_type = %(type)s
+ UNION SELECT r.source, r.event_id FROM records r
+ JOIN outcomes o ON o.source = r.source AND o.event_id = r.event_id AND o.fate = 'applied'
+ WHERE r.fate = 'duplicate' AND r.event_type = %(type)s)
+"""
+_APPLIED = f"SELECT count(*) FROM {_APPLIED_EVENTS} AS r"  # noqa: S608 - our own clause
 _STATES = """
 SELECT state, count(*) FROM cases WHERE version > 0 AND history_ref = '' GROUP BY 1 ORDER BY 1
 """
 _HISTORY = "SELECT coalesce(sum(history_rows), 0) FROM cases WHERE history_ref <> ''"
-_REPORTS_WITHOUT_CASE = """
+_REPORTS_WITHOUT_CASE = f"""
 SELECT j.shard, j.seq, j.subject FROM journal j
-JOIN records r ON r.source = j.source AND r.event_id = j.event_id AND r.fate = 'applied'
-WHERE j.event_type = %s
+JOIN {_APPLIED_EVENTS} AS r ON r.source = j.source AND r.event_id = j.event_id
+WHERE j.event_type = %(type)s
  AND NOT EXISTS (SELECT FROM cases c WHERE c.id::text = j.subject AND c.version > 0)
 ORDER BY 1, 2 LIMIT 20
-"""
-_CASES_WITHOUT_REPORT = """
+"""  # noqa: S608 - our own clauses
+_CASES_WITHOUT_REPORT = f"""
 SELECT c.id::text FROM cases c WHERE c.version > 0 AND c.history_ref = ''
- AND NOT EXISTS (SELECT FROM journal j JOIN records r
-  ON r.source = j.source AND r.event_id = j.event_id AND r.fate = 'applied'
-  WHERE j.event_type = %s AND j.subject = c.id::text)
+ AND NOT EXISTS (SELECT FROM journal j JOIN {_APPLIED_EVENTS} AS r
+  ON r.source = j.source AND r.event_id = j.event_id
+  WHERE j.event_type = %(type)s AND j.subject = c.id::text)
 ORDER BY 1 LIMIT 20
-"""
+"""  # noqa: S608 - our own clauses
 
 
 def reconcile(
@@ -221,23 +229,27 @@ def _reports(connection: Connection) -> ReportCount:
     merged = states.pop(str(CaseState.MERGED), 0)
     rejected = states.pop(str(CaseState.REJECTED), 0)
     return ReportCount(
-        applied=_one(connection, _APPLIED, (_FILED, Fate.APPLIED)),
+        applied=_one(connection, _APPLIED, {"type": _FILED}),
         own=states,
         merged=merged,
         rejected=rejected,
-        history_applied=_one(connection, _APPLIED, (_IMPORTED, Fate.APPLIED)),
+        history_applied=_one(connection, _APPLIED, {"type": _IMPORTED}),
         history_rows=_one(connection, _HISTORY),
     )
 
 
 def _report_gaps(connection: Connection, reports: ReportCount) -> Iterator[Gap]:
-    for shard, seq, subject in connection.execute(_REPORTS_WITHOUT_CASE, (_FILED,)).fetchall():
+    for shard, seq, subject in connection.execute(
+        _REPORTS_WITHOUT_CASE.encode(), {"type": _FILED}
+    ).fetchall():
         yield Gap(
             equation=REPORTS,
             place=f"journal {shard}/{seq}",
             explanation=f"the report was applied, but its case {subject} is not there",
         )
-    for (case_id,) in connection.execute(_CASES_WITHOUT_REPORT, (_FILED,)).fetchall():
+    for (case_id,) in connection.execute(
+        _CASES_WITHOUT_REPORT.encode(), {"type": _FILED}
+    ).fetchall():
         yield Gap(
             equation=REPORTS,
             place=f"case {case_id}",

@@ -66,7 +66,7 @@ class Restorable:
     """The installation, and what its people got."""
 
     def __init__(self, postgres: Postgres, template: str, folder: Path, name: str) -> None:
-        self._postgres, self.name = postgres, name
+        self.postgres, self.name, self.folder = postgres, name, folder / name
         self._dump = folder / f"{name}.dump"
         self._server = Tansu(folder / name / "kafka", free_port())
         self._broker: AbstractContextManager[Process] | None = None
@@ -120,15 +120,15 @@ class Restorable:
     def restore(self) -> None:
         """Put what was dumped in the database's place."""
         self.rig.db.close()
-        self._postgres.drop_database(self.name)
-        self._postgres.create_database(self.name, template="template0")
+        self.postgres.drop_database(self.name)
+        self.postgres.create_database(self.name, template="template0")
         run("pg_restore", "--exit-on-error", f"--dbname={self.rig.url}", str(self._dump))
         self.rig.db = bootstrap.connect(self.rig.url, autocommit=True)
 
     def close(self) -> None:
         self.rig.db.close()
         self.stop_broker()
-        self._postgres.drop_database(self.name)
+        self.postgres.drop_database(self.name)
 
     # --- work ----------------------------------------------------------------------------------
 
