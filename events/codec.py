@@ -44,6 +44,10 @@ ATTRIBUTE_LIMIT = 200
 _LONG = frozenset({"signature", "assertion"})
 _LARGEST = 2**31 - 2
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
+#: What may be a name; anything else that stands in its place may be somebody's words.
+_NAME = re.compile(r"[a-z0-9_.]{1,120}", re.ASCII)
+#: The name of a field nobody knows is as much the app's own words as a value; its place is ours.
+_UNKNOWN_FIELD = re.compile(r"unknown field `.*?`( - at `\$[\w.\[\]]*`)?$", re.DOTALL)
 
 
 class Undecodable(Struct, frozen=True):
@@ -114,10 +118,12 @@ def _read(attributes: dict[str, str], data: bytes) -> Decoded | Undecodable:
         told = f"missing {', '.join(missing)}" if missing else "specversion is not 1.0"
         return unreadable(DeadLetterReason.MALFORMED, told)
     if odd := [name for name, text in attributes.items() if not _is_plain(name, text)]:
-        return unreadable(DeadLetterReason.MALFORMED, f"too long or unprintable: {', '.join(odd)}")
+        told = ", ".join(name for name in odd if _NAME.fullmatch(name))
+        return unreadable(DeadLetterReason.MALFORMED, f"too long or unprintable: {told}")
     decoder = _data_decoders.get(attributes["type"])
     if decoder is None:
-        return unreadable(_unknown(attributes["type"]), attributes["type"][:120])
+        named = attributes["type"] if _NAME.fullmatch(attributes["type"]) else ""
+        return unreadable(_unknown(attributes["type"]), named)
     if b"\\u0000" in data:
         return unreadable(DeadLetterReason.INVALID_DATA, "a text with the character NUL")
     try:
@@ -282,7 +288,8 @@ def _identity(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def _told(fault: Exception) -> str:
     """Return what was wrong without the values: they may be somebody's words."""
-    return _QUOTED.sub("…", str(fault))[:ATTRIBUTE_LIMIT]
+    told = _UNKNOWN_FIELD.sub(r"unknown field\1", str(fault))
+    return _QUOTED.sub("…", told)[:ATTRIBUTE_LIMIT]
 
 
 def _cut(text: str) -> str:

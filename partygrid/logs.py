@@ -24,20 +24,15 @@ RESTRICTED = "restricted"
 _FIELDS = "partygrid_about"
 #: Longest value of a field.
 _LONGEST = 128
-#: Libraries that tell more than an operator can use, and from which level on they may: never more,
-#: as what they tell may hold passwords (of the broker), addresses of gateways and people's words.
+#: Ours; of libraries only what they warn of is written, whatever is asked for: what else they tell
+#: may hold passwords (of brokers, of Prefect), addresses of gateways and people's words.
+_OURS = ("events", "flows", "models", "notifications", "web", "partygrid")
+#: Libraries that warn of more than an operator can use, and from which level on they may.
 _TALKATIVE = {
     # Every lost connection, ten times a second; what it means for us we say ourselves.
     "kafka": logging.CRITICAL,
     # Addresses that it cannot read, tokens and all.
     "apprise": logging.CRITICAL,
-    **dict.fromkeys(
-        (
-            *("httpx", "httpcore", "alembic", "asyncio", "prefect", "docket", "sqlalchemy"),
-            *("psycopg", "urllib3", "requests", "python_multipart", "multipart", "PIL"),
-        ),
-        logging.WARNING,
-    ),
     # A line for whatever a stranger sends that is no request.
     "uvicorn": logging.ERROR,
 }
@@ -130,6 +125,9 @@ def start_logging(
     handler = logging.StreamHandler(to)
     told_all = settings.log_level == "DEBUG"
     handler.setFormatter(form(process, with_messages=told_all, always=always))
-    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    libraries = max(logging.WARNING, logging.getLevelName(settings.log_level))
+    logging.basicConfig(level=libraries, handlers=[handler], force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(settings.log_level)
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)

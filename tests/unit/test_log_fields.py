@@ -53,7 +53,9 @@ def started(form: str = "json", level: str = "INFO", **always: str) -> io.String
 
 def test_for_programs_what_a_line_is_about_stands_beside_its_message() -> None:
     written = started(engine="engine-1")
-    logging.getLogger("x").info("done", extra=about(shard=3, event="e-1", case="", reason=None))
+    logging.getLogger("flows.x").info(
+        "done", extra=about(shard=3, event="e-1", case="", reason=None)
+    )
     told = json.loads(written.getvalue())
     assert (told["message"], told["shard"], told["event"]) == ("done", 3, "e-1")
     assert told["engine"] == "engine-1"
@@ -62,15 +64,25 @@ def test_for_programs_what_a_line_is_about_stands_beside_its_message() -> None:
 
 def test_for_people_it_stands_behind_the_message() -> None:
     written = started("text")
-    logging.getLogger("x").info("done", extra=about(shard=3, event="e-1"))
-    assert written.getvalue().endswith("INFO    engine-1 x: done shard=3 event=e-1\n")
+    logging.getLogger("flows.x").info("done", extra=about(shard=3, event="e-1"))
+    assert written.getvalue().endswith("INFO    engine-1 flows.x: done shard=3 event=e-1\n")
+
+
+@pytest.mark.parametrize("name", ["kafka.conn", "websockets.client", "httpx", "sqlalchemy", "new"])
+def test_a_library_says_nothing_even_where_all_is_asked_for(name: str) -> None:
+    """What it tells at work may hold passwords."""
+    written = started(level="DEBUG")
+    logging.getLogger(name).info("connected as user:password")
+    logging.getLogger("flows.x").debug("all")
+    assert "password" not in written.getvalue()
+    assert "all" in written.getvalue()
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_an_id_from_outside_makes_no_line_of_its_own(form: str) -> None:
     written = started(form)
     hostile = "e\n2026-01-01 ERROR forged\x1b[31m\u2028" + "x" * 1000
-    logging.getLogger("x").info("done", extra=about(event=hostile))
+    logging.getLogger("flows.x").info("done", extra=about(event=hostile))
     assert len(written.getvalue().splitlines()) == 1
     assert "\x1b" not in written.getvalue()
     assert len(written.getvalue()) < 400
