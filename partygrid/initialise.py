@@ -55,7 +55,7 @@ def initialise(settings: Settings) -> Made:
     settings.home.mkdir(parents=True, exist_ok=True)
     keys = Keyring(settings).make_all()
     passwords = make_passwords(settings.home / ".env")
-    with _database(settings) as reached:
+    with with_database(settings) as reached:
         make_ready(reached)
     return Made(
         home=settings.home,
@@ -66,7 +66,7 @@ def initialise(settings: Settings) -> Made:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
+def with_database(settings: Settings) -> Iterator[Settings]:
     """Reach the database: the given one, that of a running installation, or one for this moment."""
     if settings.database_url is not None:
         yield settings

@@ -31,6 +31,7 @@ MODULES = (
     "audit",
     "restored",
     "notices",
+    "keys",
     "erase",
     "rebuild",
     "simulate",
