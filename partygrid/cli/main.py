@@ -27,6 +27,7 @@ MODULES = (
     "dead_letters",
     "produce",
     "tokens",
+    "kafka",
     "reconcile",
     "audit",
     "restored",
