@@ -71,6 +71,8 @@ class Gate(Struct, frozen=True, kw_only=True):
     policy: Policy
     #: secret with which this installation vouches for its own events
     own_key: bytes
+    #: secrets it took the place of: what they vouched for may still lie in the log
+    older_own_keys: tuple[bytes, ...] = ()
     #: keys of the sign-ins whose word on persons counts, by key id
     sign_ins: dict[str, PublicKey] = {}
 
@@ -120,8 +122,7 @@ _PASSED: _Check = (None, "")
 
 def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rejected:
     """Check an event that claims to come from the engine or from one of its doors."""
-    expected = vouch(gate.own_key, read.attributes, read.data)
-    if not hmac.compare_digest(read.signature.encode(), expected.encode()):
+    if not _is_ours(gate, read):
         return _rejected(read, DeadLetterReason.BAD_SIGNATURE, read.event.key_id)
     checks = [
         _about_something(read.event),
@@ -139,6 +140,12 @@ def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rej
         kind="follow_up" if own and read.event.cause else "external",
         signature=read.signature,
     )
+
+
+def _is_ours(gate: Gate, read: Decoded) -> bool:
+    """Does it bear the mark of this installation's key, or of one it had before?"""
+    marks = (vouch(key, read.attributes, read.data) for key in (gate.own_key, *gate.older_own_keys))
+    return any(hmac.compare_digest(read.signature.encode(), mark.encode()) for mark in marks)
 
 
 def _asserted_by(gate: Gate, read: Decoded) -> str:

@@ -108,6 +108,7 @@ def _gate(setting: Setting, directory: Directory) -> Gate:
         directory=directory,
         policy=setting.shelf.current,
         own_key=setting.own_key,
+        older_own_keys=setting.older_own_keys,
         sign_ins=setting.sign_ins,
     )
 

@@ -29,8 +29,7 @@ _DUE = "SELECT count(*) FROM timers WHERE due_at <= %s"
 _UNANSWERED = """
 SELECT count(*) FROM outbox o WHERE o.topic = ANY(%s) AND o.id <= %s
  AND NOT EXISTS (SELECT FROM journal j WHERE j.source = o.source AND j.event_id = o.event_id)
- AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.source = o.source AND d.event_id = o.event_id
-  AND (d.proved OR o.partition >= 0))
+ AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.source = o.source AND d.event_id = o.event_id)
 """
 _LAST = "SELECT coalesce(max(id), 0) FROM outbox"
 

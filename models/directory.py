@@ -155,6 +155,11 @@ class Directory:
         spells = [spell for spell in self._apps.get(key_id, ()) if spell.valid_from <= on]
         return spells[-1] if spells else None
 
+    def apps(self, on: datetime) -> list[App]:
+        """Return every app with a key that is valid at `on`, once for each key, by key."""
+        found = (_at(self._apps[key_id], on) for key_id in sorted(self._apps))
+        return [app for app in found if app is not None]
+
     def above(self, org_id: str, on: datetime) -> Iterator[Org]:
         """Yield the organisation and those above it, up to the county."""
         seen: set[str] = set()

@@ -125,6 +125,14 @@ class SigningKey:
         return f"SigningKey({self.key_id})"
 
 
+def replace_secret(path: Path, content: bytes) -> None:
+    """Put new content in a key file's place; a crash leaves the old file or the new one, whole."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    write_secret(fresh, content)
+    fresh.replace(path)
+
+
 def write_secret(path: Path, content: bytes) -> None:
     """Write `content` to a new file of mode 0600: whole and on the disk, or not there at all.
 

@@ -46,6 +46,7 @@ def read_seals(
     last: Seal | None = None
     number, digest = 0, FIRST
     ends: dict[int, int] = {}
+    signers = _Signers()
     for seal in told:
         if isinstance(seal, NotASeal):
             number, digest = number + 1, ""
@@ -58,7 +59,7 @@ def read_seals(
         if seal.number > number + 1 and not is_first:
             read.findings.extend(_missing(read, number + 1, seal.number - 1))
             digest = ""
-        why = _forged(seal, keys, number, "" if is_first else digest)
+        why = _forged(seal, keys, number, "" if is_first else digest) or signers.odd(seal)
         unjoined = _unjoined(seal, ends)
         if why or (unjoined and not read.is_given_up(seal.number)):
             why = why or unjoined
@@ -96,6 +97,22 @@ def _forged(seal: Seal, keys: Mapping[str, PublicKey], last: int, previous: str)
     if previous and seal.previous != previous:
         return "it names another seal before it"
     return ""
+
+
+class _Signers:
+    """Which keys signed, one after the other: one that was replaced does not come back."""
+
+    def __init__(self) -> None:
+        self._now, self._before = "", set[str]()
+
+    def odd(self, seal: Seal) -> str:
+        """Say why this key cannot have signed here, or nothing; take note of it."""
+        if seal.key_id in self._before:
+            return "its key was replaced before"
+        if seal.key_id != self._now:
+            self._before.add(self._now)
+            self._now = seal.key_id
+        return ""
 
 
 def _unjoined(seal: Seal, ends: dict[int, int]) -> str:

@@ -102,6 +102,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     own_key: bytes
     #: secret behind the commitments to words
     text_key: bytes
+    #: own keys of before: what they vouched for may still lie in the log
+    older_own_keys: tuple[bytes, ...] = ()
     engine: str = "engine"
     #: keys of the sign-ins whose word on persons counts, by key id
     sign_ins: dict[str, PublicKey] = {}

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from models.keys import write_secret
+from models.keys import replace_secret, write_secret
 from partygrid.errors import Invalid
 
 _KEY_BYTES = 32
@@ -119,10 +119,7 @@ def rotate_vault_file(path: Path) -> None:
     Rewrap every row afterwards; only then may the old lines be removed.
     """
     Vault.load(path)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    write_secret(fresh, _line(AESGCM.generate_key(_KEY_BYTES * 8)) + path.read_bytes())
-    fresh.replace(path)
+    replace_secret(path, _line(AESGCM.generate_key(_KEY_BYTES * 8)) + path.read_bytes())
 
 
 def _line(key: bytes) -> bytes:

@@ -9,6 +9,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
+from events.accounts import Accounts
 from events.broker import Broker, client_settings
 from events.consumer import ShardConsumer
 from events.relay import Relay
@@ -42,6 +43,23 @@ class RetentionTooShort(Invalid):
 def client_of(settings: Settings) -> dict[str, Any]:
     """Return what every Kafka client of this installation connects with."""
     return client_settings(settings, settings.address("kafka_bootstrap"))
+
+
+def administered(settings: Settings) -> Settings:
+    """Return the settings with the brokers' administrator as their account, where one is named."""
+    if settings.kafka_admin_username is None:
+        return settings
+    return settings.changed(
+        kafka_username=settings.kafka_admin_username,
+        kafka_password=settings.kafka_admin_password,
+    )
+
+
+def accounts_of(settings: Settings) -> Accounts:
+    """Return the brokers' accounts. Raises `Unavailable`, and `NoRightsKept` of the embedded."""
+    mechanism = settings.kafka_sasl_mechanism
+    hashed = mechanism if mechanism not in (None, "PLAIN") else "SCRAM-SHA-512"
+    return Accounts(client_of(administered(settings)), hashed)
 
 
 def broker_of(settings: Settings, *, time_lapse: bool = False) -> Broker:

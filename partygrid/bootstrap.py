@@ -24,7 +24,7 @@ from models.policy.schema import Policy
 from models.rows import RowMap, to_json
 from models.setting import Row, Setting, Shelf
 from models.shard_store import make_shards
-from partygrid.errors import Unavailable
+from partygrid.errors import Invalid, Unavailable
 from partygrid.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -37,6 +37,14 @@ _NOTICE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20000,
 }
+
+#: Bytes of a secret of the installation.
+KEY_BYTES = 32
+
+
+class NotAKey(Invalid):
+    """The file holds no key of the installation."""
+
 
 RESPONSIBILITY_ITEMS = RowMap(ResponsibilityItems)
 
@@ -108,11 +116,19 @@ def _sqlalchemy(url: str) -> str:
 
 def installation_key(folder: Path, name: str) -> bytes:
     """Return a secret of the installation from its own file; made at the first asking."""
+    return installation_keys(folder, name)[0]
+
+
+def installation_keys(folder: Path, name: str) -> tuple[bytes, ...]:
+    """Return a secret and those it took the place of, the newest first: one behind the other."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / name
     if not path.exists():
-        write_secret(path, secrets.token_bytes(32))
-    return path.read_bytes()
+        write_secret(path, secrets.token_bytes(KEY_BYTES))
+    content = path.read_bytes()
+    if not content or len(content) % KEY_BYTES:
+        raise NotAKey(f"{path} holds no keys of {KEY_BYTES} bytes. Put your copy back.")
+    return tuple(content[start : start + KEY_BYTES] for start in range(0, len(content), KEY_BYTES))
 
 
 def secrets_folder(settings: Settings) -> Path:
@@ -187,10 +203,12 @@ def setting_of(
 ) -> Setting:
     """Return what an engine decides with."""
     folder = secrets_folder(settings)
+    own = installation_keys(folder, "own.key")
     return Setting(
         shelf=shelf,
         partitions=settings.partitions,
-        own_key=installation_key(folder, "own.key"),
+        own_key=own[0],
+        older_own_keys=own[1:],
         text_key=installation_key(folder, "text.key"),
         engine=engine,
         time_lapse=time_lapse,

@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.broker import OWN_TOPICS
 from models.keys import KeyFileExists, write_secret
 from partygrid import bootstrap
-from partygrid.adapters import broker_of, check_retention
+from partygrid.adapters import administered, broker_of, check_retention
 from partygrid.clock import WallClock
 from partygrid.embedded.child import running
 from partygrid.embedded.installation import AlreadyRunning, located, sole_owner
@@ -55,7 +55,7 @@ def initialise(settings: Settings) -> Made:
     settings.home.mkdir(parents=True, exist_ok=True)
     keys = Keyring(settings).make_all()
     passwords = make_passwords(settings.home / ".env")
-    with _database(settings) as reached:
+    with with_database(settings) as reached:
         make_ready(reached)
     return Made(
         home=settings.home,
@@ -66,7 +66,7 @@ def initialise(settings: Settings) -> Made:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
+def with_database(settings: Settings) -> Iterator[Settings]:
     """Reach the database: the given one, that of a running installation, or one for this moment."""
     if settings.database_url is not None:
         yield settings
@@ -103,7 +103,7 @@ def make_ready(settings: Settings, *, time_lapse: bool = False) -> None:
 
 def make_topics(settings: Settings, *, time_lapse: bool = False) -> None:
     """Create the topics that are missing, and set those that are there. Raises `Unavailable`."""
-    with closing(broker_of(settings, time_lapse=time_lapse)) as broker:
+    with closing(broker_of(administered(settings), time_lapse=time_lapse)) as broker:
         broker.arrange(OWN_TOPICS)
 
 

@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     )
     kafka_username: str | None = Field(default=None, description="Name for the brokers.")
     kafka_password: SecretStr | None = Field(default=None, description="Password for the brokers.")
+    kafka_admin_username: str | None = Field(
+        default=None,
+        description="Name of the brokers' administrator, for `migrate` and `kafka` alone; empty: "
+        "the name above.",
+    )
+    kafka_admin_password: SecretStr | None = Field(
+        default=None, description="The administrator's password."
+    )
     kafka_ca_file: Path | None = Field(
         default=None, description="PEM file of the authority that signed the brokers' certificates."
     )
@@ -264,6 +272,10 @@ class Settings(BaseSettings):
                     f"PARTYGRID_{name.upper()} is given, and PARTYGRID_KAFKA_SECURITY_PROTOCOL is"
                     " not SASL_SSL: nothing would be proved"
                 )
+        if (self.kafka_admin_username is None) != (self.kafka_admin_password is None):
+            raise ValueError(
+                "PARTYGRID_KAFKA_ADMIN_USERNAME and PARTYGRID_KAFKA_ADMIN_PASSWORD belong together"
+            )
         if (self.kafka_cert_file is None) != (self.kafka_key_file is None):
             raise ValueError(
                 "PARTYGRID_KAFKA_CERT_FILE and PARTYGRID_KAFKA_KEY_FILE belong together"

@@ -61,14 +61,20 @@ def environment_for(settings: Settings) -> dict[str, str]:
     It makes the process a client of the settled Prefect server, or of none.
     """
     if settings.prefect_api_url is None:
-        return _without_prefect(dict(os.environ)) | settings.environment()
+        return _without_prefect(_inherited()) | settings.environment()
     auth = settings.prefect_api_auth
     prefect = client_environment(
         api_url=settings.address("prefect_api_url"),
         auth=auth.get_secret_value() if auth else None,
         home=settings.home / "prefect-client",
     )
-    return dict(os.environ) | settings.environment() | prefect
+    return _inherited() | settings.environment() | prefect
+
+
+def _inherited() -> dict[str, str]:
+    """Return this process's environment but for our settings: those that count are handed over."""
+    ours = {f"PARTYGRID_{name.upper()}" for name in Settings.model_fields}
+    return {name: text for name, text in os.environ.items() if name not in ours}
 
 
 def _without_prefect(environment: dict[str, str]) -> dict[str, str]:

@@ -110,8 +110,11 @@ def own_processes(
     if prefect:
         commands["digests"] = ("digests",)
     needs = tuple(server.name for server in servers if server.name in ("postgres", "kafka"))
-    environment = environment_for(settings)
-    ready_first = Prepared(environment, restored_at.isoformat() if restored_at else "")
+    # The brokers' administrator makes the topics; no process that goes on needs to be one.
+    plain = settings.changed(kafka_admin_username=None, kafka_admin_password=None)
+    environment = environment_for(plain)
+    restored = restored_at.isoformat() if restored_at else ""
+    ready_first = Prepared(environment_for(settings), restored)
     ports = _metrics_ports(settings, len(commands))
     return tuple(
         Child(

@@ -108,6 +108,15 @@ def test_the_help_waits_for_no_library_of_a_server(home: Path) -> None:
     assert heavy & set(loaded.stdout.split()) == set()
 
 
+def test_keys_are_listed_where_nothing_runs(made: Made) -> None:
+    done = run(made.home, "keys", "list", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = json.loads(done.stdout)["keys"]
+    assert [line["kind"] for line in lines] == ["own", "text", "seal", "vault", "addresses"]
+    assert [line["older"] for line in lines] == [[]] * 5
+    assert run(made.home, "keys", "rotate", "none", "--yes").returncode == 2
+
+
 def test_the_doctor_examines_what_does_not_run(made: Made) -> None:
     done = run(made.home, "doctor", "--json")
     assert done.returncode == 1

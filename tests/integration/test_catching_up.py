@@ -125,13 +125,15 @@ def test_who_works_all_the_time_is_not_waited_for_any_longer(connection: Connect
     assert rounds > 5
 
 
-def test_what_a_broker_refused_for_good_is_not_waited_for(connection: Connection) -> None:
+@pytest.mark.parametrize("proved", [True, False], ids=["refused by the broker", "forgotten key"])
+def test_what_can_never_be_decided_is_not_waited_for(connection: Connection, proved: bool) -> None:
     outbox(connection, "too large")
     connection.execute(
         "INSERT INTO dead_letters (id, shard, reason, detail, topic, topic_id, partition,"
         ' "offset", source, event_id, event_type, township, proved, headers, value, at,'
         " replayed_as, replayed_by) VALUES (gen_random_uuid(), 0, 'unpublishable', '', '', '', -1,"
-        " -1, 'app/test', 'too large', '', '', true, '[]', '', now(), '', '')"
+        " -1, 'app/test', 'too large', '', '', %s, '[]', '', now(), '', '')",
+        (proved,),
     )
     assert looked(connection).caught_up_at == LATER
 

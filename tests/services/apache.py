@@ -42,7 +42,7 @@ _HEAP = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _ALSO = ("-XX:-UsePerfData", "-Djava.awt.headless=true")
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _SCRAM_512 = "SCRAM-SHA-512"
-_EVERY_RIGHT = ACLFilter(
+EVERY_RIGHT = ACLFilter(
     principal=None,
     host=None,
     operation=ACLOperation.ANY,
@@ -171,7 +171,7 @@ class Apache:
             groups = [one["group_id"] for one in admin.list_groups()]
             if groups:
                 admin.delete_groups(groups)
-            admin.delete_acls([_EVERY_RIGHT])
+            admin.delete_acls([EVERY_RIGHT])
             strangers = set(admin.describe_user_scram_credentials()) - self._own_users
             if strangers:
                 gone = [UserScramCredentialDeletion(user, _SCRAM_512) for user in strangers]

@@ -127,3 +127,15 @@ def test_fault_does_not_hide_a_recomputed_end() -> None:
     report = replace(tampered, records=records).verify()
     assert report.kinds() == {Found.EDITED, Found.RECOMPUTED}
     assert places(report, Found.RECOMPUTED) == {(0, number) for number in sealed_piece(30)}
+
+
+def test_a_key_that_was_replaced_does_not_come_back() -> None:
+    """Whoever stole it can sign nothing behind the first seal of the new one."""
+    new, seals = SigningKey.generate(), WHOLE.seals[:2]
+    seals.append(make_seal([], previous=seals[-1], key=new, now=START))
+    keys = {key.key_id: key.public for key in (KEY, new)}
+    lines = [made.to_json() for made in seals]
+    assert verify(WHOLE.records, keys=keys, seals=lines).kinds() == set()
+    stolen = make_seal([], previous=seals[-1], key=KEY, now=START)
+    report = verify(WHOLE.records, keys=keys, seals=[*lines, stolen.to_json()])
+    assert places(report, Found.SEAL_FORGED) == {(None, 4)}

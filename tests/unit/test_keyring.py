@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.keys import NoSuchKind, SigningKey
+from models.keys import NoSuchKind, SigningKey, replace_secret
+from partygrid.bootstrap import KEY_BYTES, NotAKey, installation_key, installation_keys
 from partygrid.keyring import Keyring
 from partygrid.settings import Settings
 
@@ -53,3 +54,21 @@ def test_keys_may_lie_elsewhere(tmp_path: Path) -> None:
     Keyring(Settings(home=tmp_path / "home", secrets_dir=tmp_path / "keys")).make_all()
     assert (tmp_path / "keys" / "seal.key").exists()
     assert not (tmp_path / "home").exists()
+
+
+def test_a_secret_that_was_rotated_lies_before_those_of_before(keys: Keyring) -> None:
+    keys.make_all()
+    path = keys.folder / "own.key"
+    old = path.read_bytes()
+    replace_secret(path, b"n" * KEY_BYTES + old)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert installation_keys(keys.folder, "own.key") == (b"n" * KEY_BYTES, old)
+    assert installation_key(keys.folder, "own.key") == b"n" * KEY_BYTES
+
+
+@pytest.mark.parametrize("content", [b"", b"k" * (KEY_BYTES - 1), b"k" * (KEY_BYTES + 1)])
+def test_a_cut_secret_is_no_secret(keys: Keyring, content: bytes) -> None:
+    keys.make_all()
+    (keys.folder / "own.key").write_bytes(content)
+    with pytest.raises(NotAKey, match="Put your copy back"):
+        installation_keys(keys.folder, "own.key")
