@@ -83,7 +83,7 @@ def keep(cursor: Cursor, ready: Sequence[Ready], *, partitions: int, now: dateti
         same = before == one.event.content_hash
         answers.append(Kept.NEW if before is None else Kept.KNOWN if same else Kept.CONFLICT)
     if rows:
-        OUTBOX.copy(cursor, rows)
+        OUTBOX.append(cursor, rows)
         cursor.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
     return answers
 

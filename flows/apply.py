@@ -1,7 +1,6 @@
 """One micro-batch: fence, load, fold, store, in one transaction of the shard's owner."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import psycopg
@@ -24,7 +23,6 @@ from models.commitments import text_commitment
 from models.directory import App, Directory
 from models.directory_store import load_directory, lock_directory, save_entries
 from models.ledger_store import ParkedEvent
-from models.rows import FEW
 from models.setting import Setting
 from models.shard_store import ShardState
 from models.values import DeadLetterReason, Step
@@ -63,28 +61,30 @@ def apply_batch(
         revision = lock_directory(cursor)
     directory = directories.at(cursor, revision)
     opened = _open_records(batch, setting, directory)
-    work = load_workspace(
-        cursor,
-        batch.shard,
-        _needs(batch, opened, setting),
-        rounds_in(_to_fire(batch)),
-        setting,
-        directory,
-    )
+    with cursor.connection.pipeline():
+        known = ledger_store.ask_hashes(cursor, _identities(opened))
+        work = load_workspace(
+            cursor,
+            batch.shard,
+            _needs(batch, opened, setting),
+            rounds_in(_to_fire(batch)),
+            setting,
+            directory,
+        )
     fold = Fold(setting, work, batch, seq=held.seq, revision=revision)
-    _fold_records(cursor, fold, opened)
+    _fold_records(cursor, fold, opened, known())
     _fold_firings(cursor, fold, batch.firings)
-    head = store(cursor, fold, held, batch)
-    scribe = fold.scribe
-    after = replace(
-        held,
-        seq=scribe.seq,
-        head=head,
-        positions=batch.positions,
-        directory_revision=scribe.revision,
-    )
-    shard_store.advance(cursor, after)
-    return after, _result(scribe)
+    with cursor.connection.pipeline():
+        head = store(cursor, fold, held, batch)
+        after = replace(
+            held,
+            seq=fold.scribe.seq,
+            head=head,
+            positions=batch.positions,
+            directory_revision=fold.scribe.revision,
+        )
+        shard_store.advance(cursor, after)
+    return after, _result(fold.scribe)
 
 
 #: How a batch is carried out: `apply_batch`, or what wraps it.
@@ -160,16 +160,21 @@ def _firing(due: DueFiring) -> Firing:
     return Firing(subject=due.timer.subject, township=due.timer.township, clock=due.timer.clock)
 
 
-def _fold_records(cursor: Cursor, fold: Fold, opened: Opened) -> None:
-    """Fold records in their order; each ends in exactly one place."""
-    known = ledger_store.known_hashes(
-        cursor,
-        [
-            (verdict.event.source, verdict.event.id)
-            for _, verdict, _ in opened
-            if isinstance(verdict, Admitted)
-        ],
-    )
+def _identities(opened: Opened) -> list[tuple[str, str]]:
+    return [
+        (verdict.event.source, verdict.event.id)
+        for _, verdict, _ in opened
+        if isinstance(verdict, Admitted)
+    ]
+
+
+def _fold_records(
+    cursor: Cursor, fold: Fold, opened: Opened, known: dict[tuple[str, str], str]
+) -> None:
+    """Fold records in their order; each ends in exactly one place.
+
+    `known` holds the content hashes of those that were decided before.
+    """
     for first_look in opened:
         raw, verdict, texts = _with_new_keys(cursor, fold, first_look, known)
         if isinstance(verdict, Rejected):
@@ -251,21 +256,8 @@ def store(
     """Write everything in bulk; returns the head of the shard's audit chain.
 
     Without topics (a rebuild) nothing is written that concerns records or would be published.
-    What is small goes to the database in one round trip; COPY cannot wait in a pipeline.
+    Nothing here asks the database: within a pipeline all of it is one round trip.
     """
-    written = fold.scribe.written
-    counts = (
-        *(len(written.journal), len(written.records), len(written.audit), len(written.outbox)),
-        *(len(written.notices), len(written.parked), len(written.dead_letters)),
-    )
-    small = max(counts) <= FEW
-    with cursor.connection.pipeline() if small else nullcontext():
-        return _write(cursor, fold, held, batch, with_topics=with_topics)
-
-
-def _write(
-    cursor: Cursor, fold: Fold, held: ShardState, batch: Batch, *, with_topics: bool
-) -> ChainHead:
     written, work = fold.scribe.written, fold.work
     ledger_store.append_journal(cursor, written.journal)
     chained = chain(
@@ -310,9 +302,9 @@ def _write(
 
 
 def _store_topics(cursor: Cursor, written: Written) -> None:
-    ledger_store.RECORDS.copy(cursor, written.records)
+    ledger_store.RECORDS.append(cursor, written.records)
     ledger_store.change_fates(cursor, written.fates)
-    ledger_store.OUTBOX.copy(cursor, written.outbox)
+    ledger_store.OUTBOX.append(cursor, written.outbox)
     if written.outbox:
         cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
 
@@ -321,8 +313,8 @@ def _store_rows(cursor: Cursor, written: Written) -> None:
     ledger_store.OUTCOMES.insert_new(cursor, list(written.first_outcomes.values()))
     ledger_store.OUTCOMES.upsert(cursor, list(written.outcomes.values()))
     ledger_store.remove_parked(cursor, written.unparked)
-    ledger_store.PARKED.copy(cursor, written.parked)
-    ledger_store.DEAD_LETTERS.copy(cursor, written.dead_letters)
+    ledger_store.PARKED.append(cursor, written.parked)
+    ledger_store.DEAD_LETTERS.append(cursor, written.dead_letters)
     ledger_store.save_timers(cursor, written.stopped_timers, list(written.running_timers.values()))
     shard_store.forget_firings(cursor, written.unfired)
     ledger_store.append_texts(cursor, written.texts)

@@ -30,7 +30,7 @@ Reached = dict[int, dict[str, int]]
 #: On these the database tells that an instant is released, and that a shard has finished one.
 INSTANT_CHANNEL, DRAINED_CHANNEL = "partygrid_instant", "partygrid_drained"
 #: Seconds between two looks whether an instant is drained, where nobody tells.
-_LOOK_AGAIN = 0.02
+_LOOK_AGAIN = 0.25
 
 _RELEASE = """
 INSERT INTO conductor (id, instant, handed_over, reached) VALUES (1, %s, false, %s)

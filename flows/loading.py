@@ -37,24 +37,61 @@ def load_workspace(
     setting: Setting,
     directory: Directory,
 ) -> Workspace:
-    """Load in bulk whatever decisions may ask for."""
+    """Load in bulk whatever decisions may ask for: most often in one round trip."""
     work = Workspace(directory)
-    ids = {case_id for need in needs for case_id in need.cases}
-    if ids:
-        work.parked = ledger_store.load_parked(cursor, shard, ids)
-        needs = needs + _needs_of_parked(work, setting)
-    _load_townships(cursor, work, needs)
-    waiting = [case_id for township in rounds for case_id in work.township(township).waiting]
-    _load_cases(cursor, work, shard, needs, waiting)
+    asked = {case_id for need in needs for case_id in need.cases}
+    _load(cursor, work, shard, needs, asked, parked_of=asked)
+    if more := _needs_of_parked(work, setting):
+        needs = needs + more
+        wanted = {case_id for need in more for case_id in need.cases} - asked
+        _load(cursor, work, shard, needs, wanted)
+        asked |= wanted
+    wanted = {case_id for township in rounds for case_id in work.township(township).waiting}
+    # What acts on a merged case is told under which one it is handled now.
+    while wanted := (wanted | _merged_into(work)) - asked:
+        _take_cases(work, case_store.load_cases(cursor, shard, wanted))
+        asked |= wanted
     _learn_rules(cursor, work, needs, setting)
-    _load_tasks(cursor, work, shard, needs)
-    _load_report_facts(cursor, work, needs)
-    _load_heard(cursor, work, shard, needs)
     for township, due_at in rounds.items():
         since = recent_since(setting.shelf.current, due_at)
         rows = case_store.load_work(cursor, shard, township, since)
         work.desks = dict(map(desk, rows))
     return work
+
+
+def _load(
+    cursor: Cursor,
+    work: Workspace,
+    shard: int,
+    needs: list[Needs],
+    cases: set[str],
+    *,
+    parked_of: Iterable[str] = (),
+) -> None:
+    """Ask for everything together, then look at the answers."""
+    numbers = [need.number for need in needs if need.number]
+    near = [need.near for need in needs if need.near]
+    with cursor.connection.pipeline():
+        parked = ledger_store.ask_parked(cursor, shard, parked_of)
+        townships = case_store.ask_townships(
+            cursor, (township for need in needs for township in need.townships)
+        )
+        stored = case_store.ask_cases(cursor, shard, cases)
+        tasks = case_store.ask_tasks(cursor, shard, (one for need in needs for one in need.tasks))
+        last_numbers = ledger_store.ask_numbers(cursor, numbers)
+        neighbours = case_store.ask_neighbours(cursor, near)
+        sources = _to_hear(needs)
+        numbered = ledger_store.ask_numbered(cursor, shard, sources)
+    work.parked |= parked()
+    work.townships |= townships()
+    _take_cases(work, stored())
+    _take_tasks(work, tasks())
+    work.numbers |= last_numbers()
+    for key, rows in neighbours().items():
+        work.neighbours[key] = {row[0]: neighbour(row) for row in rows}
+    work.heard |= {source: [] for source in sources}
+    for source, sequence, by, told, at in numbered():
+        work.heard[source].append(Heard(sequence=sequence, by=by, told=told, at=at))
 
 
 def _needs_of_parked(work: Workspace, setting: Setting) -> list[Needs]:
@@ -63,24 +100,32 @@ def _needs_of_parked(work: Workspace, setting: Setting) -> list[Needs]:
     return [needs_of(event, "case", setting, event.time) for event in events]
 
 
-def _load_townships(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
-    work.townships = case_store.load_townships(
-        cursor, (township for need in needs for township in need.townships)
-    )
+def _take_cases(work: Workspace, stored: dict[str, case_store.Stored]) -> None:
+    for case_id, one in stored.items():
+        work.cases[case_id] = work.before[case_id] = one.case
+        if one.head is not None:
+            work.heads[case_id] = one.head
 
 
-def _load_cases(
-    cursor: Cursor, work: Workspace, shard: int, needs: list[Needs], waiting: list[str]
-) -> None:
-    ids = {case_id for need in needs for case_id in need.cases} | set(waiting)
-    while ids:
-        for case_id, stored in case_store.load_cases(cursor, shard, ids).items():
-            work.cases[case_id] = work.before[case_id] = stored.case
-            if stored.head is not None:
-                work.heads[case_id] = stored.head
-        # What acts on a merged case is told under which one it is handled now.
-        ids = {case.merged_into for case in work.cases.values() if case.merged_into}
-        ids -= work.cases.keys()
+def _merged_into(work: Workspace) -> set[str]:
+    return {case.merged_into for case in work.cases.values() if case.merged_into}
+
+
+def _take_tasks(work: Workspace, stored: dict[str, case_store.StoredTask]) -> None:
+    for task_id, (task, head) in stored.items():
+        work.tasks[task_id] = task
+        if head is not None:
+            work.heads[task_id] = head
+
+
+def _to_hear(needs: list[Needs]) -> dict[str, datetime]:
+    """Return the apps that tell of something long before it is heard, and since when it counts."""
+    since: dict[str, datetime] = {}
+    for need in needs:
+        if need.heard is not None:
+            source, at = need.heard
+            since[source] = min(at, since.get(source, at))
+    return since
 
 
 def _learn_rules(cursor: Cursor, work: Workspace, needs: list[Needs], setting: Setting) -> None:
@@ -89,33 +134,3 @@ def _learn_rules(cursor: Cursor, work: Workspace, needs: list[Needs], setting: S
     packs, calendars = setting.shelf.missing(work.cases.values(), named)
     if packs or calendars:
         setting.shelf.put(load_packs(cursor, packs), load_calendars(cursor, calendars))
-
-
-def _load_tasks(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs]) -> None:
-    ids = {task_id for need in needs for task_id in need.tasks}
-    for task_id, (task, head) in case_store.load_tasks(cursor, shard, ids).items():
-        work.tasks[task_id] = task
-        if head is not None:
-            work.heads[task_id] = head
-
-
-def _load_heard(cursor: Cursor, work: Workspace, shard: int, needs: list[Needs]) -> None:
-    """Load what was heard of apps that tell of something long before it is heard."""
-    since: dict[str, datetime] = {}
-    for need in needs:
-        if need.heard is not None:
-            source, at = need.heard
-            since[source] = min(at, since.get(source, at))
-    work.heard = {source: [] for source in since}
-    for source, sequence, by, told, at in ledger_store.load_numbered(cursor, shard, since):
-        work.heard[source].append(Heard(sequence=sequence, by=by, told=told, at=at))
-
-
-def _load_report_facts(cursor: Cursor, work: Workspace, needs: list[Needs]) -> None:
-    numbers = [need.number for need in needs if need.number]
-    if not numbers:
-        return
-    work.numbers = ledger_store.load_numbers(cursor, numbers)
-    near = [need.near for need in needs if need.near]
-    for key, rows in case_store.load_neighbours(cursor, near).items():
-        work.neighbours[key] = {row[0]: neighbour(row) for row in rows}

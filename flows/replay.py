@@ -107,9 +107,12 @@ def replay(
     fold = Fold(setting, work, batch, seq=held.seq, revision=entries[0].directory_revision)
     for entry in entries:
         _fold_one(cursor, fold, entry)
-    head = store(cursor, fold, held, batch, with_topics=with_topics)
-    after = replace(held, seq=fold.scribe.seq, head=head, directory_revision=fold.scribe.revision)
-    advance(cursor, after)
+    with cursor.connection.pipeline():
+        head = store(cursor, fold, held, batch, with_topics=with_topics)
+        after = replace(
+            held, seq=fold.scribe.seq, head=head, directory_revision=fold.scribe.revision
+        )
+        advance(cursor, after)
     return after
 
 

@@ -132,7 +132,7 @@ class Sealer:
         noted = to_json({str(shard): to_seq for shard, to_seq in sealed_to.items()})
         connection.execute(_NOTE, (SEALED_TO, noted))
         with connection.cursor() as cursor:
-            OUTBOX.copy(cursor, [self._published(seal, now)])
+            OUTBOX.append(cursor, [self._published(seal, now)])
             cursor.execute("SELECT pg_notify('partygrid_outbox', '')")
 
     def _catch_up(self, connection: Connection) -> int:

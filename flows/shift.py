@@ -5,13 +5,14 @@ ownership is known, so tasks have no retries, no cache and keep no results.
 """
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
+from msgspec import Struct
 from prefect import task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -26,58 +27,32 @@ from models.values import Fate, Step
 TABLE_ROWS = 500
 
 
+class Ended(Struct, frozen=True):
+    """How a batch ended."""
+
+    lines: tuple[Line, ...] = ()
+    #: class of what it raised
+    fault: str = ""
+
+
 class Job:
-    """Work that is done once, whoever comes first, and remembers how it ended."""
+    """A batch that is carried out while its task run shows it."""
 
-    def __init__(self, name: str, work: Callable[[], list[Result]]) -> None:
+    def __init__(self, name: str) -> None:
         """`name` is what the task run is called."""
-        self.name, self._work = name, work
-        self._claim = threading.Lock()
-        self._begun, self._done = threading.Event(), threading.Event()
-        self._results: list[Result] = []
-        self.fault: BaseException | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Has somebody begun it?"""
-        return self._begun.is_set()
-
-    def claim(self) -> bool:
-        """Do the work, unless somebody else has begun it; returns whether it was done here."""
-        if not self._claim.acquire(blocking=False):
-            return False
-        self._begun.set()
-        try:
-            self._results = self._work()
-        except BaseException as fault:  # noqa: BLE001 - every fault belongs to the engine's loop, not to Prefect
-            self.fault = fault
-        finally:
-            self._done.set()
-        return True
-
-    def wait_begun(self, seconds: float) -> None:
-        """Wait a little until somebody begins it."""
-        self._begun.wait(seconds)
-
-    def wait(self) -> None:
-        """Wait until it is done."""
-        self._done.wait()
-
-    def outcome(self) -> list[Result]:
-        """Return the results, or raise what the work raised."""
-        if self.fault is not None:
-            raise self.fault
-        return self._results
+        self.name = name
+        #: set by the engine, whose work it is
+        self.ended: Future[Ended] = Future()
 
 
 @task(retries=0, cache_policy=NO_CACHE, persist_result=False, log_prints=False)
 async def micro_batch(job: Job) -> State:
-    """Carry one batch out in a thread, so that the shift's own loop goes on."""
-    await asyncio.to_thread(job.claim)
-    await asyncio.to_thread(job.wait)
-    if job.fault is not None:
-        return Failed(message=f"{type(job.fault).__name__}: the batch was rolled back")
-    return Completed(message=summary([line for result in job.outcome() for line in result.lines]))
+    """Show one batch, from here until it ended."""
+    # Shielded: the engine tells its end also where this run is given up.
+    ended = await asyncio.shield(asyncio.wrap_future(job.ended))
+    if ended.fault:
+        return Failed(message=f"{ended.fault}: the batch was rolled back")
+    return Completed(message=summary(ended.lines))
 
 
 class Shift:
@@ -87,7 +62,7 @@ class Shift:
         """Stay open for `length`."""
         self.step = step
         self._until = time.monotonic() + length.total_seconds()
-        self._jobs: asyncio.Queue[tuple[Job, asyncio.Future[None]] | None] = asyncio.Queue()
+        self._jobs: asyncio.Queue[Job | None] = asyncio.Queue()
         self.lines: list[Line] = []
         self.counted = 0
         self.batches = 0
@@ -107,46 +82,37 @@ class Shift:
         """Is it time for the next shift?"""
         return time.monotonic() >= self._until
 
-    async def take(self, job: Job) -> None:
-        """Have a job done as a task run of this shift; returns when it is done."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((job, done))
-        await done
+    @property
+    def waiting(self) -> int:
+        """How many batches wait to be shown."""
+        return self._jobs.qsize()
 
-    def release(self) -> None:
-        """Let go of everybody who waits: this shift takes nothing more."""
-        self._until = 0.0
-        while not self._jobs.empty():
-            entry = self._jobs.get_nowait()
-            if entry is not None and not entry[1].done():
-                entry[1].set_result(None)
+    def show(self, job: Job) -> None:
+        """Have a batch shown as a task run of this shift."""
+        self._jobs.put_nowait(job)
 
-    async def leave(self) -> None:
+    def end(self) -> None:
         """Let the shift end after the jobs it has."""
-        await self._jobs.put(None)
+        self._until = 0.0
+        self._jobs.put_nowait(None)
 
     async def work(self) -> State:
-        """Take jobs until the time is over, then hand over."""
-        while not self.over:
-            remaining = self._until - time.monotonic()
+        """Show batches until the time is over, then hand over."""
+        while not self.over or self.waiting:
+            remaining = max(self._until - time.monotonic(), 0.01)
             try:
-                entry = await asyncio.wait_for(self._jobs.get(), timeout=max(remaining, 0.01))
+                job = await asyncio.wait_for(self._jobs.get(), timeout=remaining)
             except TimeoutError:
                 break
-            if entry is None:
-                break
-            await self._one(*entry)
+            if job is not None:
+                await self._one(job)
         return await self._hand_over()
 
-    async def _one(self, job: Job, done: "asyncio.Future[None]") -> None:
-        try:
-            run: Callable[..., Any] = micro_batch.with_options(task_run_name=job.name)
-            # For each tag of a task run Prefect asks its server for a slot.
-            with TagsContext(current_tags=set()):
-                await run(job, return_state=True)
-        finally:
-            if not done.done():
-                done.set_result(None)
+    async def _one(self, job: Job) -> None:
+        run: Callable[..., Any] = micro_batch.with_options(task_run_name=job.name)
+        # For each tag of a task run Prefect asks its server for a slot.
+        with TagsContext(current_tags=set()):
+            await run(job, return_state=True)
 
     async def _hand_over(self) -> State:
         """Write the table, and end in a state that tells of dead letters."""
@@ -179,7 +145,7 @@ async def work_shift() -> State:
     return await open_shift.get().work()
 
 
-def summary(lines: list[Line]) -> str:
+def summary(lines: Sequence[Line]) -> str:
     """Return how many inputs ended where."""
     counts = {fate: sum(line.fate == fate for line in lines) for fate in Fate}
     return ", ".join(f"{count} {fate}" for fate, count in counts.items() if count) or "nothing"

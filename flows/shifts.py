@@ -1,9 +1,9 @@
 """Rolling shifts: the runner that shows every step's work in Prefect and never waits for it.
 
-Prefect lives on a thread and a loop of its own. While its server answers, a batch is a task run of
-the step's open shift, at most a few a second; what comes faster is done plainly and entered in the
-shift's table. When the server stops answering, the shifts are left and everything is done plainly
-until it answers again: then the record of a run is missing, never the work.
+Prefect lives on a thread and a loop of its own, and shows what the engine does meanwhile. While
+its server answers, a batch has a task run in the step's open shift, at most a few a second; what
+comes faster is entered in the shift's table only. When the server stops answering, the shifts are
+left until it answers again: then the record of a run is missing, never the work.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
@@ -38,7 +37,7 @@ from flows.escalation import escalation
 from flows.feedback import feedback
 from flows.intake import intake
 from flows.runner import Work
-from flows.shift import Job, Shift, open_shift
+from flows.shift import Ended, Job, Shift, open_shift
 from models.values import Step
 
 log = logging.getLogger(__name__)
@@ -55,8 +54,8 @@ FLOWS: dict[Step, Flow[[str], Coroutine[Any, Any, State]]] = {
 
 #: How often the server is asked whether it answers.
 _PROBE = 2.0
-#: How long a batch waits for its task run to begin before it is done plainly.
-_BEGIN_WITHIN = 3.0
+#: So many batches wait at most to be shown in a step's shift, where its server is slow.
+_MOST_WAITING = 20
 
 
 class Budget:
@@ -108,35 +107,22 @@ class Shifts:
         return self._answers
 
     def run(self, batch: Batch, work: Work) -> list[Result]:
-        """Do `work` once: as a task run where that is possible now, else plainly."""
+        """Do `work`, at once; a task run shows it where that is possible now."""
         if not self._answers:
             return work()
         if not self._budget.take():
             results = work()
-            self._note(batch.step, results)
-            return results
-        job = Job(self._name_of(batch), work)
-        started: Future[None] = asyncio.run_coroutine_threadsafe(
-            self._in_shift(batch.step, job), self._loop
-        )
-        self._await_begin(job, started)
-        if not job.claim():
-            job.wait()
-        results = job.outcome()
+        else:
+            job = Job(self._name_of(batch))
+            self._loop.call_soon_threadsafe(self._show, batch.step, job)
+            results = _carried_out(job, work)
         self._note(batch.step, results)
         return results
 
-    def _await_begin(self, job: Job, started: "Future[None]") -> None:
-        """Wait until the job began, or nobody will begin it any more."""
-        deadline = time.monotonic() + _BEGIN_WITHIN
-        while not job.begun and not started.done() and time.monotonic() < deadline:
-            job.wait_begun(0.05)
-            if not self._answers:
-                break
-
-    async def _in_shift(self, step: Step, job: Job) -> None:
+    def _show(self, step: Step, job: Job) -> None:
         shift = self._shift_of(step)
-        await shift.take(job)
+        if shift.waiting < _MOST_WAITING:
+            shift.show(job)
 
     def _shift_of(self, step: Step) -> Shift:
         known = self._open.get(step)
@@ -156,7 +142,7 @@ class Shifts:
             log.warning("a shift of %s could not be recorded: %s", step, type(fault).__name__)
             return None
         finally:
-            shift.release()
+            shift.end()
 
     def _note(self, step: Step, results: list[Result]) -> None:
         known = self._open.get(step)
@@ -220,13 +206,13 @@ class Shifts:
         """Leave every shift: the server is away."""
         log.warning("Prefect does not answer: the work goes on without it")
         for shift, held in self._open.values():
-            shift.release()
+            shift.end()
             held.cancel()
         self._open.clear()
 
     async def _end_shifts(self) -> None:
         for shift, _ in self._open.values():
-            await shift.leave()
+            shift.end()
         held = [task for _, task in self._open.values()]
         if held:
             await asyncio.wait(held, timeout=5)
@@ -237,3 +223,14 @@ class Shifts:
         """End the shifts and the thread."""
         self._stopping.set()
         self._thread.join(timeout=15)
+
+
+def _carried_out(job: Job, work: Work) -> list[Result]:
+    """Do the work at once, and tell its task run how it ended."""
+    try:
+        results = work()
+    except BaseException as fault:
+        job.ended.set_result(Ended(fault=type(fault).__name__))
+        raise
+    job.ended.set_result(Ended(tuple(line for result in results for line in result.lines)))
+    return results

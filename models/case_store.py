@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 
+from models.asking import Answer, Row, ask, not_asked
 from models.audit_chain import NOTHING, ChainHead
 from models.case import Case
 from models.cases import (
@@ -45,8 +47,12 @@ _CASES_BY_ID = CASES.select(
     before="consultation_id::text, assignment_id::text, whistle_id::text, visit_id::text,"
     " audit_seq, audit_hash",
 )
-_CHILDREN_BY_ID = {
-    table.name: table.select("WHERE id = ANY(%s::uuid[])") for table in CHILDREN.values()
+#: what hangs on cases at present, found by the cases: so nothing is waited for before it is asked
+_PRESENT = {
+    name: table.select(
+        f"WHERE id IN (SELECT {name}_id FROM cases WHERE shard = %s AND id = ANY(%s::uuid[]))"  # noqa: S608 - our own names
+    )
+    for name, table in CHILDREN.items()
 }
 _TASKS_BY_ID = TASKS.select(
     "WHERE shard = %s AND id = ANY(%s::uuid[])", before="audit_seq, audit_hash"
@@ -63,28 +69,34 @@ class Stored(Struct, frozen=True):
 
 def load_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> dict[str, Stored]:
     """Return the shard's cases among `ids`, whole."""
+    return ask_cases(cursor, shard, ids)()
+
+
+def ask_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> Answer[dict[str, Stored]]:
+    """Ask for the shard's cases among `ids`, whole."""
     wanted = sorted(set(ids))
     if not wanted:
-        return {}
-    rows = cursor.execute(_CASES_BY_ID, (shard, wanted)).fetchall()
-    children = {
-        name: _load_children(cursor, table, [row[at] for row in rows if row[at]])
-        for at, (name, table) in enumerate(CHILDREN.items())
+        return not_asked({})
+    parts = {
+        name: ask(cursor, _PRESENT[name], (shard, wanted), partial(_by_id, table))
+        for name, table in CHILDREN.items()
     }
+    rows = ask(cursor, _CASES_BY_ID, (shard, wanted), list)
+    return lambda: _whole(rows(), {name: answer() for name, answer in parts.items()})
+
+
+def _by_id(table: RowMap, rows: list[Row]) -> dict[str, Any]:
+    return {row[0]: table.snapshot(row) for row in rows}
+
+
+def _whole(rows: list[Row], parts: dict[str, dict[str, Any]]) -> dict[str, Stored]:
     found = {}
     for row in rows:
-        hung = {name: children[name][row[at]] for at, name in enumerate(CHILDREN) if row[at]}
+        hung = {name: parts[name][row[at]] for at, name in enumerate(CHILDREN) if row[at]}
         case = CASES.snapshot(row[6:], **hung)
         head = ChainHead(row[4], bytes.fromhex(row[5])) if row[4] else None
         found[case.id] = Stored(case, head)
     return found
-
-
-def _load_children(cursor: Cursor, table: RowMap, ids: list[str]) -> dict[str, Any]:
-    if not ids:
-        return {}
-    rows = cursor.execute(_CHILDREN_BY_ID[table.name], (ids,)).fetchall()
-    return {row[0]: table.snapshot(row) for row in rows}
 
 
 class ReplacedPart(Struct, frozen=True):
@@ -150,15 +162,21 @@ def _case_row(case: Case, shard: int, heads: dict[str, ChainHead]) -> dict[str, 
     return CASES.values(case, shard=shard, audit_seq=head.seq, audit_hash=head.hash.hex(), **hung)
 
 
-def load_tasks(
-    cursor: Cursor, shard: int, ids: Iterable[str]
-) -> dict[str, tuple[VillageTask, ChainHead | None]]:
-    """Return the known village tasks among `ids`, with the heads of their audit chains."""
+#: A village task with the head of its audit chain.
+StoredTask = tuple[VillageTask, ChainHead | None]
+
+
+def ask_tasks(cursor: Cursor, shard: int, ids: Iterable[str]) -> Answer[dict[str, StoredTask]]:
+    """Ask for the known village tasks among `ids`."""
     wanted = sorted(set(ids))
     if not wanted:
-        return {}
-    found: dict[str, tuple[VillageTask, ChainHead | None]] = {}
-    for row in cursor.execute(_TASKS_BY_ID, (shard, wanted)).fetchall():
+        return not_asked({})
+    return ask(cursor, _TASKS_BY_ID, (shard, wanted), _tasks)
+
+
+def _tasks(rows: list[Row]) -> dict[str, StoredTask]:
+    found: dict[str, StoredTask] = {}
+    for row in rows:
         head = ChainHead(row[0], bytes.fromhex(row[1])) if row[0] else None
         found[row[2]] = (TASKS.snapshot(row[2:]), head)
     return found
@@ -175,13 +193,12 @@ def save_tasks(
     TASKS.upsert(cursor, rows)
 
 
-def load_townships(cursor: Cursor, ids: Iterable[str]) -> dict[str, Township]:
-    """Return the known townships among `ids`."""
+def ask_townships(cursor: Cursor, ids: Iterable[str]) -> Answer[dict[str, Township]]:
+    """Ask for the known townships among `ids`."""
     wanted = sorted(set(ids))
     if not wanted:
-        return {}
-    rows = cursor.execute(_TOWNSHIPS_BY_ID, (wanted,)).fetchall()
-    return {row[0]: TOWNSHIPS.snapshot(row) for row in rows}
+        return not_asked({})
+    return ask(cursor, _TOWNSHIPS_BY_ID, (wanted,), partial(_by_id, TOWNSHIPS))
 
 
 def save_townships(cursor: Cursor, townships: Iterable[Township], *, shard: int) -> None:
@@ -189,10 +206,10 @@ def save_townships(cursor: Cursor, townships: Iterable[Township], *, shard: int)
     TOWNSHIPS.upsert(cursor, [TOWNSHIPS.values(township, shard=shard) for township in townships])
 
 
-def load_neighbours(
+def ask_neighbours(
     cursor: Cursor, wanted: Iterable[tuple[str, str, datetime]]
-) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
-    """Return open, unmarked cases by (township, category) that were reported since a moment.
+) -> Answer[dict[tuple[str, str], list[Row]]]:
+    """Ask for open, unmarked cases by (township, category) that were reported since a moment.
 
     Rows: id, number, grid, category, lon, lat, reported_at.
     """
@@ -200,10 +217,17 @@ def load_neighbours(
     for township, category, moment in wanted:
         key = (township, category)
         since[key] = min(moment, since.get(key, moment))
-    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {key: [] for key in since}
     if not since:
+        return not_asked({})
+
+    def by_key(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
+        found: dict[tuple[str, str], list[Row]] = {key: [] for key in since}
+        for row in rows:
+            found[row[7], row[3]].append(row[:7])
         return found
-    rows = cursor.execute(
+
+    return ask(
+        cursor,
         "SELECT c.id::text, c.number, c.grid, c.category, c.lon, c.lat, c.reported_at, c.township"
         " FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS w (township, category, since)"
         " JOIN cases c ON c.township = w.township AND c.category = w.category"
@@ -216,10 +240,8 @@ def load_neighbours(
             list(since.values()),
             _SETTLED,
         ),
-    ).fetchall()
-    for row in rows:
-        found[row[7], row[3]].append(row[:7])
-    return found
+        by_key,
+    )
 
 
 _SETTLED = sorted(SETTLED_STATES)

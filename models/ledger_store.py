@@ -8,6 +8,7 @@ import psycopg
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from models.asking import Answer, ask, not_asked
 from models.audit_chain import AuditRecord
 from models.audit_rows import AuditRows
 from models.cases import FreeTexts
@@ -49,50 +50,65 @@ def known_hashes(
     cursor: Cursor, identities: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], str]:
     """Return the content hash of those of (source, event id) that were decided before."""
+    return ask_hashes(cursor, identities)()
+
+
+def ask_hashes(
+    cursor: Cursor, identities: Sequence[tuple[str, str]]
+) -> Answer[dict[tuple[str, str], str]]:
+    """Ask for the content hash of those of (source, event id) that were decided before."""
     if not identities:
-        return {}
-    rows = cursor.execute(
+        return not_asked({})
+    return ask(
+        cursor,
         "SELECT j.source, j.event_id, j.content_hash"
         " FROM unnest(%s::text[], %s::text[]) AS w (source, event_id)"
         " JOIN journal j ON j.source = w.source AND j.event_id = w.event_id",
         ([source for source, _ in identities], [event_id for _, event_id in identities]),
-    ).fetchall()
-    return {(source, event_id): content for source, event_id, content in rows}
+        lambda rows: {(source, event_id): content for source, event_id, content in rows},
+    )
 
 
-def load_numbered(
+def ask_numbered(
     cursor: Cursor, shard: int, since: Mapping[str, datetime]
-) -> list[tuple[str, int, str, datetime, datetime]]:
-    """Return what a shard heard of apps that number their events, each since its moment.
+) -> Answer[list[tuple[str, int, str, datetime, datetime]]]:
+    """Ask what a shard heard of apps that number their events, each since its moment.
 
     Rows: source, number, who wrote it down, when it happened as told, when it was decided.
     """
     if not since:
-        return []
-    return cursor.execute(
+        return not_asked([])
+    return ask(
+        cursor,
         "SELECT j.source, j.sequence, coalesce(nullif(j.body::jsonb->'acting'->>'recorded_by', ''),"
         " j.body::jsonb->'acting'->>'actor'), (j.body::jsonb->>'time')::timestamptz, j.decided_at"
         " FROM unnest(%s::text[], %s::timestamptz[]) AS w (source, since)"
         " JOIN journal j ON j.source = w.source AND j.decided_at >= w.since AND j.sequence >= 0"
         " WHERE j.shard = %s ORDER BY j.seq",
         (list(since), list(since.values()), shard),
-    ).fetchall()
+        lambda rows: [(row[0], row[1], row[2], row[3], row[4]) for row in rows],
+    )
 
 
 def append_journal(cursor: Cursor, rows: Sequence[Row]) -> None:
     """Append journal entries. A second owner's entry under the same identity raises."""
-    JOURNAL.copy(cursor, rows)
+    JOURNAL.append(cursor, rows)
 
 
-def load_numbers(cursor: Cursor, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Return the last case number given by (grid, day)."""
+def ask_numbers(
+    cursor: Cursor, keys: Iterable[tuple[str, str]]
+) -> Answer[dict[tuple[str, str], int]]:
+    """Ask for the last case number given by (grid, day)."""
     wanted = sorted(set(keys))
-    rows = cursor.execute(
+    if not wanted:
+        return not_asked({})
+    return ask(
+        cursor,
         "SELECT n.grid, n.day, n.last FROM unnest(%s::text[], %s::text[]) AS w (grid, day)"
         " JOIN case_numbers n ON n.grid = w.grid AND n.day = w.day",
         ([grid for grid, _ in wanted], [day for _, day in wanted]),
-    ).fetchall()
-    return {(grid, day): last for grid, day, last in rows}
+        lambda rows: {(grid, day): last for grid, day, last in rows},
+    )
 
 
 def save_numbers(cursor: Cursor, shard: int, numbers: dict[tuple[str, str], int]) -> None:
@@ -134,12 +150,18 @@ _PARKED_BY_CASE = f"{_PARKED} WHERE shard = %s AND case_id = ANY(%s::uuid[]) ORD
 _PARKED_BY_ID = f"{_PARKED} WHERE id = ANY(%s::uuid[])"
 
 
-def load_parked(
+def ask_parked(
     cursor: Cursor, shard: int, case_ids: Iterable[str]
-) -> dict[str, list[ParkedEvent]]:
-    """Return what waits for these cases, in the order it came."""
+) -> Answer[dict[str, list[ParkedEvent]]]:
+    """Ask what waits for these cases, in the order it came."""
+    wanted = sorted(set(case_ids))
+    if not wanted:
+        return not_asked({})
+    return ask(cursor, _PARKED_BY_CASE, (shard, wanted), _by_case)
+
+
+def _by_case(rows: list[tuple[Any, ...]]) -> dict[str, list[ParkedEvent]]:
     found: dict[str, list[ParkedEvent]] = {}
-    rows = cursor.execute(_PARKED_BY_CASE, (shard, sorted(set(case_ids)))).fetchall()
     for parked in map(_parked, rows):
         found.setdefault(parked.case_id, []).append(parked)
     return found
@@ -222,7 +244,7 @@ def save_timers(cursor: Cursor, stopped: Sequence[tuple[str, str]], running: Seq
 
 def append_audit(cursor: Cursor, records: Iterable[AuditRecord]) -> None:
     """Append chained audit records."""
-    AUDIT.copy(cursor, map(asdict, records))
+    AUDIT.append(cursor, map(asdict, records))
 
 
 def append_notices(cursor: Cursor, rows: Iterable[Row]) -> None:

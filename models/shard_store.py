@@ -8,6 +8,7 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
+from models.asking import ask
 from models.audit_chain import ChainHead, genesis
 from partygrid.errors import Unavailable
 
@@ -62,6 +63,9 @@ _FENCE = (
 )
 
 
+_REVISION = "SELECT revision FROM directory_clock WHERE id = 1"
+
+
 def make_shards(cursor: Cursor, count: int) -> None:
     """Make the rows of `count` shards, where they are missing."""
     for shard in range(count):
@@ -100,19 +104,14 @@ def fence(cursor: Cursor, state: ShardState, positions: Positions) -> ShardState
 
     Raises `ShardLost` where the epoch or the positions are not those this owner left behind.
     """
-    cursor.execute(
-        _FENCE,
-        (
-            _encode(positions).decode(),
-            state.shard,
-            state.epoch,
-            _encode(state.positions).decode(),
-        ),
-    )
-    row = cursor.fetchone()
-    if row is None:
+    left, new = _encode(state.positions).decode(), _encode(positions).decode()
+    with cursor.connection.pipeline():
+        rows = ask(cursor, _FENCE, (new, state.shard, state.epoch, left), list)
+        revision = ask(cursor, _REVISION, (), list)
+    held = rows()
+    if not held:
         raise ShardLost(shard=state.shard)
-    return _state(state.shard, row, directory_revision(cursor))
+    return _state(state.shard, held[0], _first(revision()))
 
 
 def advance(cursor: Cursor, state: ShardState) -> None:
@@ -125,9 +124,11 @@ def advance(cursor: Cursor, state: ShardState) -> None:
 
 def directory_revision(cursor: Cursor) -> int:
     """Return the directory's present revision."""
-    cursor.execute("SELECT revision FROM directory_clock WHERE id = 1")
-    row = cursor.fetchone()
-    return row[0] if row else 0
+    return _first(cursor.execute(_REVISION).fetchall())
+
+
+def _first(rows: list[tuple[Any, ...]]) -> int:
+    return rows[0][0] if rows else 0
 
 
 def note_attempt(

@@ -288,7 +288,7 @@ class Engine:
     def _due_by_shard(
         self, wanted: dict[int, Held], instant: datetime
     ) -> dict[int, list[DueTimer]]:
-        with self._shards.connection.transaction(), self._shards.connection.cursor() as cursor:
+        with self._shards.notes.cursor() as cursor:
             timers = ledger_store.due_timers(cursor, list(wanted), instant, LAPSE_TIMERS)
         found: dict[int, list[DueTimer]] = {shard: [] for shard in wanted}
         for timer in timers:
@@ -315,26 +315,25 @@ class Engine:
         """Tell the conductor that these shards have nothing left to do at this instant."""
         if not finished:
             return
-        with self._shards.connection.transaction():
-            self._shards.connection.execute(
-                "UPDATE shards s SET drained_at = %s FROM unnest(%s::int[], %s::bigint[])"
-                " AS d (shard, epoch) WHERE s.shard = d.shard AND s.epoch = d.epoch",
-                (
-                    instant,
-                    [held.owner.shard for held in finished],
-                    [held.owner.state.epoch for held in finished],
-                ),
-            )
-            self._shards.connection.execute("SELECT pg_notify(%s, '')", (DRAINED_CHANNEL,))
+        self._shards.notes.execute(
+            "WITH told AS (UPDATE shards s SET drained_at = %s FROM unnest(%s::int[], %s::bigint[])"
+            " AS d (shard, epoch) WHERE s.shard = d.shard AND s.epoch = d.epoch RETURNING s.shard)"
+            " SELECT pg_notify(%s, '') FROM (SELECT count(*) FROM told) AS counted",
+            (
+                instant,
+                [held.owner.shard for held in finished],
+                [held.owner.state.epoch for held in finished],
+                DRAINED_CHANNEL,
+            ),
+        )
         for held in finished:
             held.drained_at = instant
 
     def _released(self) -> tuple[datetime | None, Reached]:
         """Return the present instant, and how far the conductor wrote for it."""
-        with self._shards.connection.transaction():
-            row = self._shards.connection.execute(
-                "SELECT instant, reached::text FROM conductor WHERE id = 1 AND NOT handed_over"
-            ).fetchone()
+        row = self._shards.notes.execute(
+            "SELECT instant, reached::text FROM conductor WHERE id = 1 AND NOT handed_over"
+        ).fetchone()
         return (row[0], _reached.decode(row[1])) if row else (None, {})
 
     def _await_instant(self) -> None:

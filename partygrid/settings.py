@@ -147,7 +147,9 @@ class Settings(BaseSettings):
         default=timedelta(minutes=5), description="How long one rolling flow run stays open."
     )
     task_runs_per_second: Positive = Field(
-        default=4, description="Task runs an engine records in a second; above it batches grow."
+        default=4,
+        description="Batches that an engine shows as task runs in a second; "
+        "all others stand in the table of their shift only.",
     )
 
     # The doors

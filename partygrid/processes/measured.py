@@ -37,7 +37,7 @@ class EngineMetrics:
         )
         self.seconds = Histogram(
             "partygrid_batch_seconds",
-            "Seconds that one batch took, its task run with it",
+            "Seconds that one batch took",
             step,
             buckets=SECONDS,
             registry=registry,

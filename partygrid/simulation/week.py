@@ -226,7 +226,7 @@ class Week:
             "instant": instant,
         }
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            OUTBOX.copy(cursor, [row])
+            OUTBOX.append(cursor, [row])
 
     # --- looking and answering -----------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def put(db: Connection, *topics: str, key: str = "330281101") -> None:
         for number, topic in enumerate(topics)
     ]
     with db.transaction(), db.cursor() as cursor:
-        OUTBOX.copy(cursor, rows)
+        OUTBOX.append(cursor, rows)
 
 
 def waiting(db: Connection) -> list[str]:
