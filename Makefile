@@ -29,6 +29,7 @@ check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, g
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
 	$(if $(wildcard events/docs.py events/docs),$(BIN)/python -m events.docs --check)
 
