@@ -88,6 +88,12 @@ def test_prefect_is_set_alike_embedded_and_in_containers() -> None:
     assert {name: given.get(name) for name in tuned} == tuned
 
 
+def test_prefect_unpacks_its_pages_where_it_may_write() -> None:
+    """It would put them beside its own code, and run without them."""
+    assert SERVICES["prefect"]["environment"]["PREFECT_SERVER_UI_STATIC_DIRECTORY"] == "/data/ui"
+    assert SERVICES["prefect"]["volumes"] == ["prefect:/data"]
+
+
 # --- each service --------------------------------------------------------------------------------
 
 
