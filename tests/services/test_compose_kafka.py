@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kafka.admin import UserScramCredentialUpsertion
 from kafka.errors import ClusterAuthorizationFailedError
 
 from events.broker import OWN_TOPICS, client_settings
 from events.clients import Admin
+from events.security import OPEN
 from partygrid.adapters import broker_of
 from partygrid.compose_passwords import ASKED, add_passwords
 from partygrid.embedded.ports import LOOPBACK, listens
@@ -41,7 +43,7 @@ class Container:
     """What the container of Kafka would be, in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, quiet_port()
+        self.folder, self.port, self.inside = folder, quiet_port(), quiet_port()
         self.arguments, self.log = folder / "arguments", folder / "kafka.log"
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
@@ -64,7 +66,7 @@ class Container:
         places = {
             "CLIENT://:9092": f"CLIENT://{LOOPBACK}:{self.port}",
             "kafka:9092": f"{LOOPBACK}:{self.port}",
-            "localhost:9091": f"localhost:{quiet_port()}",
+            "localhost:9091": f"localhost:{self.inside}",
             "localhost:9093": f"localhost:{quiet_port()}",
             "/var/lib/kafka/data": str(self.folder / "data"),
         }
@@ -193,6 +195,11 @@ def test_accounts_are_made_once_and_each_may_do_its_part(
     other = there.passwords | {"KAFKA_ADMIN_PASSWORD": "another"}
     with container.running(environment("kafka", other)):
         assert topics(engine) == topics(admin) == set(OWN_TOPICS)
+        inside = OPEN.client(f"localhost:{container.inside}")  # as operators do who lost it
+        renewed = UserScramCredentialUpsertion("admin", "SCRAM-SHA-512", "another")
+        with closing(Admin(**inside)) as asked:
+            assert asked.alter_user_scram_credentials([renewed]) == {"admin": None}
+        assert topics(admin.changed(kafka_password="another")) == set(OWN_TOPICS)
     assert container.arguments.read_text().count("format") == 1
 
 
