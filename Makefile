@@ -29,13 +29,14 @@ check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, g
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(if $(TEMPLATES),$(BIN)/djlint --check --lint --quiet $(TEMPLATES))
 	$(if $(wildcard events/docs.py events/docs),$(BIN)/python -m events.docs --check)
 
 test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" some of them
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17 and Maven
+test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17, Maven, docker-compose
 	-$(MAKE) --no-print-directory kafka-jars
 	$(BIN)/python -m pytest tests/services $(ARGS)
 

@@ -1,6 +1,5 @@
 """Making an installation: keys, tables, shards, topics. Harmless where it is made already."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -10,24 +9,16 @@ import psycopg
 from msgspec import Struct
 
 from events.broker import OWN_TOPICS
-from models.keys import KeyFileExists, write_secret
 from partygrid import bootstrap
 from partygrid.adapters import administered, broker_of, check_retention
 from partygrid.clock import WallClock
 from partygrid.embedded.child import running
 from partygrid.embedded.installation import AlreadyRunning, located, sole_owner
 from partygrid.embedded.servers import embedded_servers
-from partygrid.errors import Refused, Unavailable
+from partygrid.errors import Refused
 from partygrid.keyring import Keyring
 from partygrid.settings import Settings
 
-#: Passwords that docker-compose.yml asks for, and how Prefect's is spelled.
-_COMPOSE = (
-    "POSTGRES_PASSWORD",
-    "PARTYGRID_DATABASE_PASSWORD",
-    "PREFECT_DATABASE_PASSWORD",
-    "KAFKA_PASSWORD",
-)
 #: Any constant will do, as long as every process asks for the same one.
 _LOCK = 0x696E6974
 
@@ -41,8 +32,6 @@ class Made(Struct, frozen=True, kw_only=True):
 
     home: Path
     keys: tuple[Path, ...]
-    #: passwords for docker compose; None where they were there
-    passwords: Path | None
     #: whether the broker is one of the installation's own, which makes its topics when it starts
     embedded_broker: bool
 
@@ -54,13 +43,11 @@ def initialise(settings: Settings) -> Made:
     """
     settings.home.mkdir(parents=True, exist_ok=True)
     keys = Keyring(settings).make_all()
-    passwords = make_passwords(settings.home / ".env")
     with with_database(settings) as reached:
         make_ready(reached)
     return Made(
         home=settings.home,
         keys=keys,
-        passwords=passwords,
         embedded_broker=reached.kafka_bootstrap is None,
     )
 
@@ -126,16 +113,3 @@ def fixed_partitions(connection: psycopg.Connection[Any]) -> int | None:
     row = connection.execute("SELECT value FROM installation WHERE name = 'partitions'").fetchone()
     connection.commit()
     return int(row[0]) if row else None
-
-
-def make_passwords(path: Path) -> Path | None:
-    """Write random passwords for docker compose to a new file of mode 0600; None: it was there."""
-    lines = [f"{name}={secrets.token_hex(24)}" for name in _COMPOSE]
-    lines.append(f"PREFECT_AUTH=operator:{secrets.token_hex(24)}")
-    try:
-        write_secret(path, "".join(f"{line}\n" for line in lines).encode())
-    except KeyFileExists:
-        return None
-    except OSError as fault:
-        raise Unavailable(f"{path} cannot be written: {fault.strerror}.") from fault
-    return path

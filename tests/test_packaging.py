@@ -13,20 +13,12 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-import yaml
 
-from partygrid.embedded.prefect_server import SERVER
-from partygrid.settings import Settings
+from tests.test_compose import OURS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("events", "flows", "models", "notifications", "web", "partygrid")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OURS = {
-    name: service
-    for name, service in COMPOSE["services"].items()
-    if service["image"].startswith("partygrid:")
-}
 
 LEFT_OUT = {".git", ".venv", ".partygrid", "data", "dist", "build", "__pycache__"}
 CACHES = {".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis"}
@@ -201,42 +193,10 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_the_compose_file_has_no_default_secret() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
-    secrets = re.findall(r"\$\{(\w*(?:PASSWORD|AUTH|TOKEN|SECRET)\w*)(:?[-?]?)([^}]*)\}", text)
-    assert secrets
-    assert [name for name, how, default in secrets if how != ":?" and default] == []
-    assert not re.search(r"PASSWORD: +[^$\s]", text)
-
-
-def test_the_compose_file_names_existing_settings() -> None:
-    named = set(re.findall(r"^ +(PARTYGRID_\w+):", (ROOT / "docker-compose.yml").read_text(), re.M))
-    known = {f"PARTYGRID_{name.upper()}" for name in Settings.model_fields}
-    assert named - {"PARTYGRID_DATABASE_PASSWORD"} <= known
-
-
-def test_every_long_running_service_says_whether_it_is_well() -> None:
-    silent = [name for name, service in COMPOSE["services"].items() if "healthcheck" not in service]
-    assert sorted(silent) == ["digests", "mail", "migrate"]
-
-
-def test_our_containers_run_without_rights_on_a_read_only_file_system() -> None:
-    for service in OURS.values():
-        assert service["read_only"]
-        assert service["cap_drop"] == ["ALL"]
-    assert re.search(r"^USER partygrid$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-
-
-def test_prefect_is_set_alike_embedded_and_in_containers() -> None:
-    given = COMPOSE["services"]["prefect"]["environment"]
-    tuned = {name: value for name, value in SERVER.items() if name.startswith("PREFECT_")}
-    assert {name: given.get(name) for name in tuned} == tuned
-
-
 @pytest.mark.parametrize("name", sorted(n for n, s in OURS.items() if "entrypoint" not in s))
 def test_every_container_runs_an_existing_command(name: str, installed: Path) -> None:
-    (command,) = OURS[name]["command"]
+    command = OURS[name]["command"]
     done = run_installed(
-        installed, "from partygrid.cli.main import main; main()", command, "--help"
+        installed, "from partygrid.cli.main import main; main()", *command, "--help"
     )
     assert done.returncode == 0, done.stderr

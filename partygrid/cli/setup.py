@@ -1,5 +1,8 @@
 """`partygrid init` and `partygrid migrate`: making an installation and keeping it current."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from partygrid.settings import read_settings
@@ -8,8 +11,20 @@ app = typer.Typer()
 
 
 @app.command()
-def init() -> None:
-    """Make the home folder, keys, passwords, database and shards. Harmless where they exist."""
+def init(
+    compose: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Make nothing but random passwords for docker-compose.yml, in this file: `.env`"
+            " beside it is found by itself. What the file has already stays.",
+        ),
+    ] = None,
+) -> None:
+    """Make the home folder, keys, database and shards. Harmless where they exist."""
+    if compose is not None:
+        _passwords(compose)
+        return
     from partygrid.initialise import initialise
 
     settings = read_settings()
@@ -17,8 +32,6 @@ def init() -> None:
     typer.echo(f"home       {made.home}")
     for key in made.keys:
         typer.echo(f"key        {key}")
-    if made.passwords is not None:
-        typer.echo(f"passwords  {made.passwords}")
     typer.echo(f"database   ready, {settings.partitions} shards")
     if made.embedded_broker:
         typer.echo("topics     made when the broker that comes along starts")
@@ -26,7 +39,22 @@ def init() -> None:
         "\nKeep a copy of the keys where the database is not: without them nobody reads the"
         " reporters'\nidentities any more, and nobody can seal the audit.\n"
         "\nNext: `partygrid up` starts everything on this machine."
-        f"\nOr:   `docker compose --env-file {made.home / '.env'} up -d` beside docker-compose.yml."
+        "\nIn containers: `partygrid init --compose .env` beside docker-compose.yml."
+    )
+
+
+def _passwords(file: Path) -> None:
+    """Add what the compose file asks for, and say which, never what."""
+    from partygrid.compose_passwords import add_passwords
+
+    added = add_passwords(file)
+    if added:
+        typer.echo(f"{file} has new values for {', '.join(added)}")
+    else:
+        typer.echo(f"{file} has everything, nothing was changed")
+    typer.echo(
+        "\nKeep a copy of it: servers that are made keep the passwords they were made with."
+        "\n\nNext: `docker compose up -d` beside docker-compose.yml."
     )
 
 

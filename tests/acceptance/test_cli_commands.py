@@ -29,17 +29,13 @@ def test_init_makes_an_installation_once(made: Made) -> None:
     home, first = made
     assert first.returncode == 0, first.stderr
     assert "partygrid up" in first.stdout
-    assert "--env-file" in first.stdout
-    passwords = (home / ".env").read_text()
-    assert len(set(re.findall(r"=(\S{48})$", passwords, re.MULTILINE))) == 4
-    assert re.search(r"^PREFECT_AUTH=operator:\S{48}$", passwords, re.MULTILINE)
-    secret = [home / ".env", *(home / "secrets").iterdir()]
-    assert [path for path in secret if path.stat().st_mode & 0o077] == []
-    kept = files(home / "secrets") | {".env": passwords.encode()}
+    assert "init --compose .env" in first.stdout
+    assert [path for path in (home / "secrets").iterdir() if path.stat().st_mode & 0o077] == []
+    kept = files(home / "secrets")
     other = run(home, "init", PARTITIONS="3")
     assert other.returncode == 3
     assert re.search(r"2 shards, PARTYGRID_PARTITIONS says 3. Set it to 2", other.stderr)
-    assert files(home / "secrets") | {".env": (home / ".env").read_bytes()} == kept
+    assert files(home / "secrets") == kept
 
 
 def test_the_shipped_policy_is_sound(home: Path) -> None:
