@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kafka import TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.base import MemberState
 from kafka.errors import KafkaError
@@ -32,9 +33,9 @@ ANSWER_WITHIN_MS = 2000
 _ALONE_WITHIN_MS = 300
 #: Where so many in a row get no answer, the broker is away and not a topic.
 _GIVE_UP_AFTER = 3
-#: Milliseconds a poll waits at least while nothing is assigned: kafka-python throws away a join
+#: Milliseconds a poll waits at least while the group is not joined: kafka-python throws away a join
 #: that succeeds between two polls and begins another, so short polls may never join.
-JOINING_WAIT = 500
+JOINING_WAIT, LONGEST_JOINING = 500, 4000
 
 
 class Read(NamedTuple):
@@ -49,6 +50,19 @@ class Read(NamedTuple):
     key: bytes | None
     headers: list[tuple[str, bytes]]
     value: bytes
+
+
+class _Given(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Counts how often the group gave out its partitions."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        """Nothing: whose the shards are, the database says."""
+
+    def on_partitions_assigned(self, assigned: object) -> None:  # noqa: ARG002 - kafka-python's
+        self.times += 1
 
 
 class ShardConsumer:
@@ -83,6 +97,7 @@ class ShardConsumer:
             "partition_assignment_strategy": [WholeAssignor if whole else RangePartitionAssignor],
         }
         self._alone = alone
+        self._given, self._joining_wait = _Given(), JOINING_WAIT
         self._client: Consumer | None = None
 
     @property
@@ -99,22 +114,29 @@ class ShardConsumer:
                 every = range(self._alone)
                 client.assign([TopicPartition(t, p) for t in INBOUND_TOPICS for p in every])
             else:
-                client.subscribe(list(INBOUND_TOPICS))
+                client.subscribe(list(INBOUND_TOPICS), listener=self._given)
             self._client = client
         return self._client
 
     def poll(self, *, wait_ms: int, at_most: int) -> dict[tuple[str, int], list[Read]]:
         """Return what was read, by topic and partition. Raises `Unavailable`."""
         try:
-            if not self._consumer.assignment():
-                wait_ms = max(wait_ms, JOINING_WAIT)
-            polled = self._consumer.poll(timeout_ms=wait_ms, max_records=at_most)
+            consumer = self._consumer
+            polled = consumer.poll(timeout_ms=max(wait_ms, self._to_join()), max_records=at_most)
         except KafkaError as fault:
             raise away(self._settings, fault) from fault
         return {
             (partition.topic, partition.partition): [_read(record) for record in records]
             for partition, records in polled.items()
         }
+
+    def _to_join(self) -> int:
+        """Return how long a poll should wait for the group: longer each time it was in vain."""
+        if self.joined():
+            self._joining_wait = JOINING_WAIT
+            return 0
+        wait, self._joining_wait = self._joining_wait, min(2 * self._joining_wait, LONGEST_JOINING)
+        return wait
 
     def joined(self) -> bool:
         """Tell whether this is a member of the group, as far as it knows.
@@ -125,11 +147,13 @@ class ShardConsumer:
             return False
         return bool(self._alone) or self._client.group_metadata().state is MemberState.STABLE
 
-    def generation(self) -> int:
-        """Return a number that is another one after every rebalance: positions are gone then."""
-        if self._client is None or self._alone:
-            return 0
-        return int(self._client.group_metadata().generation_id)
+    @property
+    def rebalances(self) -> int:
+        """How often the group gave us shards; each time the positions are gone.
+
+        The group's own generation does not tell: a broker that forgot it counts anew.
+        """
+        return self._given.times
 
     def shards(self) -> frozenset[int]:
         """Return the shards of which every inbound topic's partition is ours."""

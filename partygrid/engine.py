@@ -169,8 +169,9 @@ class Engine:
     def _poll(self, wait_ms: int) -> bool:
         """Read; take over and let go of shards as the group says. Returns whether anything came."""
         polled = self._consumer.poll(wait_ms=wait_ms, at_most=self._batch_max * 4)
-        # What was fetched of a shard before it was ours may begin anywhere: it is fetched again.
-        ours = dict(self.held)
+        # What was fetched before a shard was ours, or of a rebalance's own accord, may begin
+        # anywhere: it is fetched again.
+        ours = dict(self.held) if self._shards.reads_on else {}
         self._shards.follow()
         now, came = self._clock.now(), False
         for (_, partition), reads in polled.items():

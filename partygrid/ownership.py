@@ -76,7 +76,8 @@ class Ownership:
         self._leave_alone: dict[int, float] = {}
         self._held_up: dict[int, float] = {}
         self._in_touch_at = self._followed_at = time.monotonic()
-        self._generation = 0
+        #: rebalances after which the consumer was told where to read on
+        self._placed = 0
         self.connection, self.notes = connect(), self._noting()
 
     # --- the database --------------------------------------------------------------------------
@@ -163,12 +164,20 @@ class Ownership:
         patience = self._setting.shelf.current.deadlines.stall[Urgency.NORMAL]
         return self.watch.silent_for >= AWAY_AFTER or alone_for >= max(patience, AWAY_AFTER)
 
+    @property
+    def reads_on(self) -> bool:
+        """Tell whether the consumer reads where we are; after a rebalance it may begin anywhere."""
+        return self._consumer.rebalances == self._placed
+
     def _seek_anew(self) -> None:
-        """After a rebalance go on reading where we are: the group remembers what was committed."""
-        generation = self._consumer.generation()
-        if generation == self._generation or not self._consumer.joined():
+        """After a rebalance go on reading where we are.
+
+        The group remembers what was committed, perhaps to a log that the broker has lost.
+        """
+        rebalances = self._consumer.rebalances
+        if self.reads_on or not self._consumer.joined():
             return
-        self._generation = generation
+        self._placed = rebalances
         ours = self._consumer.shards()
         for shard, held in self.held.items():
             for topic, offset in held.reading.read_to.items() if shard in ours else ():
