@@ -34,7 +34,7 @@ check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, g
 	$(if $(wildcard events/docs.py events/docs),$(BIN)/python -m events.docs --check)
 
 test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" some of them
-	# In the order of their folders: the long files come first, so that no process ends alone with one.
+	# In the order that tests/conftest.py gives them.
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17, Maven, docker-compose
