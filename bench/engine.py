@@ -1,0 +1,75 @@
+"""The engine on a log that waits for it: from the first record to the last that is committed."""
+
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bench.ground import EngineProcess, Ground, Stage, Topics
+from bench.load import Load, final_fates
+
+#: Seconds between two looks at the positions, and until the measurement is given up.
+_LOOK, _GIVE_UP = 0.02, 600
+
+
+class Run(NamedTuple):
+    """What an engine did with a load."""
+
+    records: int
+    took: timedelta
+    #: how those records ended
+    fates: Counter[str]
+    #: share of the events that ended as they did when the load was made
+    agreed: float
+    #: rows of the outbox that were not published yet when the last record was committed
+    unpublished: int
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.took.total_seconds()
+
+
+def measure(ground: Ground, load: Load) -> Run:
+    """Let one engine process work a preloaded log off, its relay running."""
+    with ground.stage() as stage:
+        topics = stage.preload(load.records)
+        with stage.engine() as engine:
+            finished, unpublished = _wait(stage, engine, topics)
+            return _result(stage, load, finished, topics, unpublished)
+
+
+def _wait(stage: Stage, engine: EngineProcess, topics: Topics) -> tuple[datetime, int]:
+    """Return when all was seen to be committed, and what was not published then."""
+    deadline = time.monotonic() + _GIVE_UP
+    with stage.connected() as connection:
+        while not topics.are_decided(connection):
+            engine.must_run()
+            if time.monotonic() > deadline:
+                raise TimeoutError("the engine did not get to the log's end")
+            time.sleep(_LOOK)
+        ((now, unpublished),) = connection.execute(_FINISHED).fetchall()
+    return now, unpublished
+
+
+_FINISHED = "SELECT clock_timestamp(), (SELECT count(*) FROM outbox WHERE published_at IS NULL)"
+
+
+def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpublished: int) -> Run:
+    with stage.connected() as connection:
+        rows = connection.execute(
+            'SELECT topic, "offset", fate, recorded_at FROM records WHERE topic_id = ANY(%s)',
+            (list(topics.ids.values()),),
+        ).fetchall()
+        outcomes = final_fates(connection)
+    own = [row for row in rows if row[1] < topics.ends.get(row[0], 0)]
+    assert len(own) == len(load.records), "a record has no fate, or two"
+    begun = min(recorded_at for *_, recorded_at in own)
+    agreed = sum(outcomes.get(event) == fate for event, fate in load.outcomes.items())
+    return Run(
+        records=len(own),
+        took=finished - begun,
+        fates=Counter(fate for _, _, fate, _ in own),
+        agreed=agreed / len(load.outcomes),
+        unpublished=unpublished,
+    )
