@@ -49,6 +49,9 @@ reliability: $(VENV)/.develops  ## Tests of faults, and their figures written in
 	-$(MAKE) --no-print-directory kafka-jars
 	PARTYGRID_WRITE_DOCS=1 $(BIN)/python -m pytest tests/services -k faults $(ARGS)
 
+bench: $(VENV)/.develops  ## How quick the engine is beside what its parts allow; ARGS=--short in two minutes
+	$(BIN)/python -m bench $(ARGS)
+
 kafka-jars: $(KAFKA_JARS)/classes.jsa  ## Fetch Apache Kafka for these tests, once
 
 format: $(VENV)/.develops  ## Put code and templates into the common form
@@ -96,4 +99,4 @@ $(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: install demo check test test-services soak reliability kafka-jars format docs lock clean help
+.PHONY: install demo check test test-services soak reliability bench kafka-jars format docs lock clean help

@@ -1,0 +1,125 @@
+"""What a run found, as tables for the terminal and as the page in docs/."""
+
+import os
+import platform
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.engine import Run
+from bench.floor import Floor
+from bench.latency import Latency
+
+#: What was last accepted; written by hand or by `--accept`.
+ACCEPTED = Path(__file__).with_name("accepted.toml")
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+METHOD = Path(__file__).with_name("README.md")
+
+
+class Figures(NamedTuple):
+    """Everything one run measured."""
+
+    floor: Floor
+    #: what was switched on → run
+    engines: dict[str, Run]
+    latencies: Sequence[Latency] = ()
+
+    def ratio(self, name: str) -> float:
+        """Return engine ÷ floor."""
+        return self.engines[name].rate / self.floor.rate
+
+
+_SPEED = ("", "records", "records/s", "÷ floor", "as recorded", "unpublished at the end")
+_LATENCY = ("events/s", "events", "p50 ms", "p95 ms", "p99 ms")
+
+
+def speeds(found: Figures) -> list[tuple[str, ...]]:
+    """Return the rows of the table of speeds."""
+    floor = found.floor
+    rows: list[tuple[str, ...]] = [
+        ("floor", f"{floor.records:,}", f"{floor.rate:,.0f}", "1.00", "", "")
+    ]
+    for name, run in found.engines.items():
+        ratio, agreed = f"{found.ratio(name):.2f}", f"{run.agreed:.1%}"
+        counts = (f"{run.records:,}", f"{run.rate:,.0f}")
+        rows.append((name, *counts, ratio, agreed, f"{run.unpublished:,}"))
+    return rows
+
+
+def delays(found: Figures) -> list[tuple[str, ...]]:
+    """Return the rows of the table of latencies."""
+    return [
+        (str(one.rate), str(one.events), *(f"{ms:.0f}" for ms in (one.p50, one.p95, one.p99)))
+        for one in found.latencies
+    ]
+
+
+def show(found: Figures) -> None:
+    """Print the tables."""
+    _print(_SPEED, speeds(found))
+    if found.latencies:
+        _print(_LATENCY, delays(found))
+
+
+def _print(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table()
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place or not rows[0][0].isalpha() else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=110).print(table)
+
+
+def beside_accepted(found: Figures, name: str) -> str:
+    """Say the ratio, and the one that was last accepted."""
+    said = f"engine ÷ floor: {found.ratio(name):.2f} with {found.floor.records:,} records"
+    if not ACCEPTED.exists():
+        return f"{said}; none was accepted yet"
+    kept = tomllib.loads(ACCEPTED.read_text(encoding="utf-8"))
+    return f"{said}; last accepted: {kept['engine_by_floor']:.2f} with {kept['records']:,}"
+
+
+def accept(found: Figures, name: str) -> None:
+    """Keep the ratio as the one to be beside."""
+    ACCEPTED.write_text(
+        "# engine ÷ floor of `python -m bench --short --accept`; it hangs on how many records\n"
+        f"engine_by_floor = {found.ratio(name):.2f}\n"
+        f"records = {found.floor.records}\n",
+        encoding="utf-8",
+    )
+
+
+def write(found: Figures) -> None:
+    """Write docs/performance.md: tables, machine, method."""
+    method = METHOD.read_text(encoding="utf-8").partition("\n## ")
+    page = [
+        "# How quick it is",
+        "Written by `python -m bench --write`. Times are of one run on one machine that others use"
+        " too: compare within a table, not between two of them.",
+        _markdown(_SPEED, speeds(found)),
+        *((_markdown(_LATENCY, delays(found)),) if found.latencies else ()),
+        machine(),
+        method[1].strip("\n") + method[2].rstrip("\n"),
+    ]
+    PAGE.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine() -> str:
+    """Say on what it was measured."""
+    memory = psutil.virtual_memory().total / 2**30
+    load = os.getloadavg()[0]
+    return (
+        f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()},"
+        f" Python {platform.python_version()}, the broker and the PostgreSQL that come along;"
+        f" load average {load:.1f} at the end."
+    )
