@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from events.contract.registry import INBOUND_TOPICS
 from flows.batch import RawRecord
 from models.keys import SigningKey
 from partygrid import bootstrap
-from partygrid.embedded.child import running
+from partygrid.embedded.child import dies_with_us, running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.tansu import Tansu
@@ -198,6 +199,7 @@ class EngineProcess:
                 env={**kept, **settings.environment()},
                 stdout=written,
                 stderr=subprocess.STDOUT,
+                preexec_fn=dies_with_us(signal.SIGTERM),
             )
 
     def __enter__(self) -> Self:

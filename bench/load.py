@@ -1,8 +1,8 @@
 """A load: records in the mix of a stretch of work, decided once, and what deciding them wrote.
 
 The records keep their ids, so an engine with the same keys that reads them from a log decides the
-same again. Follow-ups lie among them: it is a log that was decided once, read by an engine that
-knows nothing of it, as after a restore.
+same again: a log that was decided once, read by an engine that knows nothing of it, as after a
+restore.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ from psycopg.abc import Params, Query
 from bench.matters import next_act, report
 from events.admission import ENGINE_SOURCE
 from events.contract.envelope import Event
-from events.contract.registry import TYPE_OF_PAYLOAD
+from events.contract.registry import TYPE_OF_PAYLOAD, Topic
 from flows.batch import Batch, RawRecord, Result
 from models.case_store import load_cases
 from models.values import case_id_of
@@ -65,6 +65,14 @@ class Load(NamedTuple):
     states: Counter[str]
     #: rows by table, what was there before left out
     rows: Counter[str]
+
+    def log(self) -> list[RawRecord]:
+        """Return what lies in the log when the engine begins: all but what closes the matters.
+
+        Topics are read side by side, so that would be read before the work it closes. It comes
+        from the engine itself.
+        """
+        return [one for one in self.records if not (is_follow_up(one) and _closes(one))]
 
     def said(self) -> list[RawRecord]:
         """Return what people sent."""
@@ -197,6 +205,10 @@ def _acts(shard: OneShard, ids: Sequence[str], now: datetime) -> list[Event]:
 def is_follow_up(record: RawRecord) -> bool:
     """Tell whether the engine said it to itself."""
     return ("ce_source", ENGINE_SOURCE.encode()) in record.headers
+
+
+def _closes(record: RawRecord) -> bool:
+    return record.at.topic == str(Topic.FEEDBACK)
 
 
 def final_fates(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:

@@ -52,6 +52,11 @@ def test_people_said_most_of_it(load: Load) -> None:
     assert len(load.records) // 2 < len(load.said()) < len(load.records)
 
 
+def test_the_log_lacks_only_what_closes_matters(load: Load) -> None:
+    kinds = {dict(one.headers)["ce_type"] for one in load.records if one not in load.log()}
+    assert kinds == {b"grid.feedback.visit_requested.v1"}
+
+
 def test_each_batch_is_fenced_and_advances_the_shard(load: Load) -> None:
     for batch in load.writes:
         first, last = batch.statements[0], batch.statements[-1]
