@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
@@ -12,7 +12,9 @@ from bench.load import Load
 from models.values import Fate
 
 #: Seconds between two looks at the positions, and until the measurement is given up.
-_LOOK, _GIVE_UP = 0.02, 600
+_LOOK, _GIVE_UP = 0.05, 600
+#: Seconds after which nothing more is expected to follow.
+_QUIET = 5
 
 
 class Run(NamedTuple):
@@ -43,16 +45,22 @@ def measure(ground: Ground, load: Load) -> Run:
 
 
 def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> tuple[datetime, int]:
-    """Return when all was seen to be committed, and what was not published then."""
+    """Return when the last event was seen to be committed, and what was not published then.
+
+    Where some acts were refused, fewer events follow: then it is over when no more come.
+    """
     deadline = time.monotonic() + _GIVE_UP
     with stage.connected() as connection:
-        while not (topics.are_decided(connection) and _decided(connection, topics) >= events):
+        known, rose, seen = 0, time.monotonic(), (datetime.min.replace(tzinfo=UTC), 0)
+        while known < events and (not known or time.monotonic() - rose < _QUIET):
             engine.must_run()
             if time.monotonic() > deadline:
                 raise TimeoutError("the engine did not get to the log's end")
             time.sleep(_LOOK)
-        ((now, unpublished),) = connection.execute(_FINISHED).fetchall()
-    return now, unpublished
+            if topics.are_decided(connection) and (found := _decided(connection, topics)) > known:
+                known, rose = found, time.monotonic()
+                (seen,) = connection.execute(_FINISHED).fetchall()
+    return seen
 
 
 _DECIDED = (
@@ -80,7 +88,7 @@ def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpubl
     }
     agreed = sum(ended.get(event) == fate for event, fate in load.outcomes.items())
     return Run(
-        records=len(load.records),
+        records=len(ended.keys() & load.outcomes.keys()),
         took=finished - min(recorded_at for *_, recorded_at in rows),
         fates=Counter(fate for _, _, fate, _ in rows),
         agreed=agreed / len(load.outcomes),
