@@ -14,7 +14,7 @@ from models.values import Fate
 #: Seconds between two looks at the positions, and until the measurement is given up.
 _LOOK, _GIVE_UP = 0.05, 600
 #: Seconds after which nothing more is expected to follow.
-_QUIET = 5
+_QUIET = 10
 
 
 class Run(NamedTuple):
@@ -41,7 +41,11 @@ def measure(ground: Ground, load: Load) -> Run:
         topics = stage.preload(load.log())
         with stage.engine() as engine:
             finished, unpublished = _wait(stage, engine, topics, len(load.records))
-            return _result(stage, load, finished, topics, unpublished)
+            run = _result(stage, load, finished, topics, unpublished)
+        if run.records < len(load.records):
+            print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
+            print(engine.log.read_text(errors="replace")[-1500:])
+        return run
 
 
 def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> tuple[datetime, int]:
