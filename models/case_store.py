@@ -68,7 +68,10 @@ class Stored(Struct, frozen=True):
 
 
 def load_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> dict[str, Stored]:
-    """Return the shard's cases among `ids`, whole."""
+    """Return the shard's cases among `ids`, whole.
+
+    Read in several statements: whoever does not own the shard needs one snapshot for them.
+    """
     return ask_cases(cursor, shard, ids)()
 
 
