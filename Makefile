@@ -43,7 +43,7 @@ test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs 
 
 soak: $(VENV)/.develops  ## The same for longer: more kills, larger loads
 	-$(MAKE) --no-print-directory kafka-jars
-	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services $(ARGS)
+	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services tests/integration/test_random_acts.py $(ARGS)
 
 reliability: $(VENV)/.develops  ## Tests of faults, and their figures written into docs/reliability.md
 	-$(MAKE) --no-print-directory kafka-jars
