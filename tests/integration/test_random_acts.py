@@ -46,10 +46,13 @@ from events.contract.reports import (
 )
 from models.case import Case
 from models.policy.people import Role
+from models.policy.schema import Policy
 from models.values import SETTLED_STATES, CaseState, case_id_of
+from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
 from partygrid.operations.audit import verify_database
 from partygrid.operations.rebuilding import new_database, rebuild_into
+from partygrid.settings import Settings
 from tests.one_shard import County, OneShard, copied
 from tests.rig import SOURCE
 from tests.services.county_people import member, next_act, visited
@@ -116,12 +119,14 @@ class Office(RuleBasedStateMachine):
 
     postgres: ClassVar[Postgres]
     county: ClassVar[County]
+    policy: ClassVar[Policy]
 
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
         url = self.stack.enter_context(copied(self.postgres, self.county))
-        self.shard = self.stack.enter_context(closing(OneShard(url, self.county.home)))
+        shard = OneShard(url, self.county.home, policy=self.policy)
+        self.shard = self.stack.enter_context(closing(shard))
         self.now: datetime = NOW + timedelta(hours=1)
         self.filed: list[str] = []
         #: what is told of a matter before it is reported, and when: number → events
@@ -366,11 +371,12 @@ class Office(RuleBasedStateMachine):
 
 def test_random_acts(postgres: Postgres, county: County) -> None:
     Office.postgres, Office.county = postgres, county
+    Office.policy = bootstrap.policy_of(Settings(home=county.home))
     run_state_machine_as_test(
         Office,
         settings=settings(
-            max_examples=100 if SOAK else 8,
-            stateful_step_count=50 if SOAK else 30,
+            max_examples=100 if SOAK else 6,
+            stateful_step_count=60 if SOAK else 40,
             derandomize=not SOAK,
             database=None,
             phases=[Phase.generate],
