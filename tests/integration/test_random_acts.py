@@ -107,7 +107,7 @@ _HAPPENS = (
     *["something_comes_again"] * 2,
     *["somebody_reports"] * 2,
     *["time_passes"] * 2,
-    "a_stranger_is_refused",
+    "strangers_are_refused",
     "somebody_tells_more_before_the_report",
 )
 #: So many acts, or timers that ring, end any case.
@@ -181,12 +181,12 @@ class Office(RuleBasedStateMachine):
         self._say(event)
         assert (self._cases() != before) == (self._fate(event) == "applied")
 
-    def a_stranger_is_refused(self, draw: Drawn) -> None:
+    def strangers_are_refused(self, draw: Drawn) -> None:
         case = self._some_case(draw)
-        act, who = draw(st.sampled_from(_ACTS)), draw(st.sampled_from(_STRANGERS))
-        event = self._event(act, who, subject=case.id)
-        self._say(event)
-        assert self._fate(event) == "refused"
+        acts = (draw(st.sampled_from(_ACTS)), CaseCancelled(reason="重复"))
+        events = [self._event(act, who, subject=case.id) for act in acts for who in _STRANGERS]
+        self._say(*events)
+        assert {self._fate(event) for event in events} == {"refused"}
 
     def two_say_the_opposite_at_once(self, draw: Drawn) -> None:
         case = self._worked_on(self._some_case(draw).id, CaseState.CHECKING)
