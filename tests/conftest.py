@@ -26,6 +26,23 @@ TEMPLATE = "migrated"
 _numbers = count(1)
 
 
+#: Servers that stay up for a session, and take their share of the machine from then on.
+_STAY = {"running", "prefect_server"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring files into the order in which a few processes are soonest through with them.
+
+    The longest come first, so that nobody ends alone with one; where servers are started that stay,
+    as late as can be. Within a file nothing moves.
+    """
+    staying = {item.path for item in items if _STAY & set(getattr(item, "fixturenames", ()))}
+    items.sort(
+        key=lambda item: 2 if item.path in staying else item.path.parent.name != "acceptance"
+    )
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder that the servers' own account may pass through; pytest shuts its own to others."""

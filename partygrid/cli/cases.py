@@ -32,7 +32,6 @@ def show(
 ) -> None:
     """Tell everything about a case: where it stands, why it is due then, and who did what."""
     import msgspec
-    from psycopg import IsolationLevel
 
     from flows.digest_issues import present_moment
     from partygrid import bootstrap
@@ -45,8 +44,6 @@ def show(
     settings = located(read_settings())
     policy = bootstrap.policy_of(settings)
     with bootstrap.connected(settings.address("database_url")) as connection:
-        # Engines work on meanwhile: a case and what hangs on it are of one moment.
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
         shelf = bootstrap.shelf_of(connection, policy)
         now = present_moment(connection, WallClock().now())
         with connection.cursor() as cursor:

@@ -21,7 +21,6 @@ from models.case_store import load_cases
 from models.deadlines import Deadline, recompute
 from models.setting import Setting, Shelf
 from models.values import SETTLED_STATES, Step, derived_id
-from partygrid.operations.audit import one_snapshot
 from partygrid.operations.put_out import put_out
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ def _guessed(connection: Connection, shelf: Shelf) -> Iterator[list[Case]]:
         by_shard.setdefault(shard, []).append(case_id)
     for shard, ids in by_shard.items():
         for first in range(0, len(ids), _AT_ONCE):
-            with one_snapshot(connection), connection.cursor() as cursor:
+            with connection.transaction(), connection.cursor() as cursor:
                 found = load_cases(cursor, shard, ids[first : first + _AT_ONCE])
             yield [stored.case for stored in found.values()]
 

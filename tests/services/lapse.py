@@ -41,7 +41,8 @@ Connection = psycopg.Connection[Any]
 SEED = 7
 PARTITIONS = 2
 END = datetime(2026, 6, 12, 16, tzinfo=UTC)
-DAY = Script(seed=SEED, reports=40, start=END - timedelta(hours=12), end=END)
+#: Two townships, a shard for each: bringing people into the directory is half of a short play.
+DAY = Script(seed=SEED, reports=40, start=END - timedelta(hours=12), end=END, townships=2)
 
 #: A time-lapse's records bear its times: the log must keep them, however long ago they are.
 _TOPIC = {
@@ -138,6 +139,7 @@ def played(
             start=script.start,
             end=script.end,
             kills=disturbance.kills,
+            townships=script.townships,
         ),
         Silent(),
         engines=disturbance.engines,

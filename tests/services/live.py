@@ -34,7 +34,6 @@ from models.case_store import load_cases
 from models.keys import SigningKey
 from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
-from partygrid.operations.audit import one_snapshot
 from partygrid.settings import Settings
 from partygrid.simulation.post import record_of
 from tests.rigged import FOUNDER
@@ -247,7 +246,7 @@ class Live:
         ):
             shards.setdefault(shard, []).append(case_id)
         found: dict[str, Case] = {}
-        with one_snapshot(self.db), psycopg.Cursor(self.db) as cursor:
+        with psycopg.Cursor(self.db) as cursor:
             for shard, some in shards.items():
                 found |= {
                     case_id: one.case for case_id, one in load_cases(cursor, shard, some).items()

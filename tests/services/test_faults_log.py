@@ -98,6 +98,7 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
     engines: list[EngineProcess] = [county.engine(next(names), command=mortal) for _ in "12"]
     county.found()
     flow, deaths = Flow(county, seed=2), list[int | None]()
+    limit = county.policy.limits.crash_attempts
     flow.file(20)
     county.send(deadly)
     flow.file(20)
@@ -111,7 +112,8 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
 
     flow.until(put_aside)
     flow.finish()
-    assert deaths == [-9] * 3
+    # Once more where it first lay in a batch behind others: then nobody knows yet which one kills.
+    assert deaths in ([-9] * limit, [-9] * (limit + 1))
     held = everything_holds(county)
     assert county.rows("SELECT reason, event_id FROM dead_letters") == [("crashed", deadly.id)]
     assert held.fates["dead-lettered"] == 1
