@@ -58,10 +58,10 @@ from tests.rig import SOURCE
 from tests.services.county_people import member, next_act, visited
 from tests.world import GRIDS, NOW, TOWNSHIP, TOWNSHIPS, VILLAGE, acting, branch_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-
 Drawn = Callable[[st.SearchStrategy[Any]], Any]
 SOAK = bool(os.environ.get("PARTYGRID_SOAK"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 if SOAK else 200)]
 
 _GRIDS = [grid for grid in GRIDS if grid.startswith(TOWNSHIP)]
 _SOURCES = (ReportSource.GRID_MEMBER, ReportSource.VILLAGER)
