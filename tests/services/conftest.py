@@ -18,6 +18,7 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
 from tests.services.lapse import UNDISTURBED, played
+from tests.services.play import Play
 from tests.services.report import Report, table, write_page
 
 _REPORT = pytest.StashKey[Report]()
@@ -108,3 +109,9 @@ def undisturbed(kafka_server: Apache, server_folder: Path) -> Iterator[Postgres]
     server = Postgres(home / "postgres", durable=False)
     with running(server.child()):
         yield server
+
+
+@pytest.fixture
+def play(kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report) -> Play:
+    """Play the day with a fault."""
+    return Play(kafka, undisturbed, server_folder, report)
