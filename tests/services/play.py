@@ -35,7 +35,7 @@ class Play:
             found = compared(one, reference)
             repeated = repeats(one)
         row = found.row(fault, seconds=time.monotonic() - begun, repeats=repeated)
-        assert found.differences == found.unsound == []
+        assert found.differences == found.unsound == [], [*found.differences, *found.unsound][:20]
         self._report.add(row)
         return row
 

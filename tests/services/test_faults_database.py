@@ -123,14 +123,16 @@ class Fills(Strikes):
 
     def _fill(self, stage: Stage) -> bool:
         told = found(FULL, stage)
-        self._disk.fill()
-        try:
-            with looking(stage) as connection:
+        with looking(stage) as connection:
+            self._disk.fill()
+            try:
                 hit = (self._met_by_the_log if self.hits % 2 else self._met)(connection, told)
-            if hit:
-                soon(lambda: False, stage, seconds=FULL_FOR)
-        finally:
-            self._disk.free()
+                if hit:
+                    soon(lambda: False, stage, seconds=FULL_FOR)
+                with suppress(psycopg.OperationalError):  # it may have ended
+                    assert self._committed <= whole(connection)
+            finally:
+                self._disk.free()
         self._renewals.back(stage)
         with looking(stage) as connection:
             assert self._committed <= whole(connection)
