@@ -19,6 +19,7 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
 from tests.services.lapse import UNDISTURBED, played
+from tests.services.play import Play
 from tests.services.report import Report, table, write_page
 
 #: Where the processes of one run put together what their faults came to.
@@ -112,3 +113,9 @@ def undisturbed(kafka_server: Apache, server_folder: Path) -> Iterator[Postgres]
     server = Postgres(home / "postgres", durable=False)
     with running(server.child()):
         yield server
+
+
+@pytest.fixture
+def play(kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report) -> Play:
+    """Play the day with a fault."""
+    return Play(kafka, undisturbed, server_folder, report)
