@@ -25,9 +25,9 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import turned_clock
 from tests.services.apache import Apache
 from tests.services.conftest import need
-from tests.services.holding import everything_holds
+from tests.services.holding import everything_holds, told
 from tests.services.live import SOURCE, Live, live, wait_until
-from tests.services.report import Report, Row
+from tests.services.report import Report
 from tests.services.turned_clock import TurnedClock
 from tests.world import GRIDS, acting
 
@@ -178,13 +178,11 @@ def test_clocks_turned_forwards_and_back_while_engines_run(
     assert wrong == {}
     assert _audited_at_other_times(county) == []
     report.add(
-        Row(
-            fault="engines' clock turned by +25 h, back, by −2 min, by +15 min and back",
-            load=f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met",
-            fates=dict(held.fates),
-            repeats=held.repeats,
-            differences=held.differences,
-            seconds=round(time.monotonic() - begun, 1),
+        told(
+            "engines' clock turned by +25 h, back, by −2 min, by +15 min and back",
+            f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met",
+            held,
+            begun,
             checked="no timer twice or lost; none over an unread answer; the log's times decide",
         )
     )
@@ -246,13 +244,11 @@ def test_producers_whose_clock_is_hours_ahead(county: Live, report: Report) -> N
     assert rung(county, "verify") == set()
     assert overdue(county) == 0
     report.add(
-        Row(
-            fault="producers whose clock is six hours ahead",
-            load=f"{len(held.lying)} records, two engines",
-            fates=dict(held.fates),
-            repeats=held.repeats,
-            differences=held.differences,
-            seconds=round(time.monotonic() - started, 1),
+        told(
+            "producers whose clock is six hours ahead",
+            f"{len(held.lying)} records, two engines",
+            held,
+            started,
             checked="decided when first read; no limit moved; implausible ones put aside",
         )
     )
