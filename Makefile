@@ -14,6 +14,8 @@ COMPILE := PIP_FIND_LINKS= $(BIN)/pip-compile --quiet --generate-hashes --allow-
 KAFKA := tests/services/kafka/pom.xml
 KAFKA_JARS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/partygrid/kafka-$(shell \
 	sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' $(KAFKA))
+# By file, in the order that tests/conftest.py gives them.
+SHARED := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 TEMPLATES := $(wildcard web/templates notifications/templates)
 
 ##@ Using it
@@ -34,20 +36,19 @@ check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, g
 	$(if $(wildcard events/docs.py events/docs),$(BIN)/python -m events.docs --check)
 
 test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" some of them
-	# In the order that tests/conftest.py gives them.
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17, Maven, docker-compose
 	-$(MAKE) --no-print-directory kafka-jars
-	$(BIN)/python -m pytest tests/services $(ARGS)
+	$(BIN)/python -m pytest tests/services $(SHARED) $(ARGS)
 
 soak: $(VENV)/.develops  ## The same for longer: more kills, larger loads
 	-$(MAKE) --no-print-directory kafka-jars
-	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services $(ARGS)
+	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services tests/integration/test_random_acts.py $(SHARED) $(ARGS)
 
 reliability: $(VENV)/.develops  ## Tests of faults, and their figures written into docs/reliability.md
 	-$(MAKE) --no-print-directory kafka-jars
-	PARTYGRID_WRITE_DOCS=1 $(BIN)/python -m pytest tests/services -k faults $(ARGS)
+	PARTYGRID_WRITE_DOCS=1 $(BIN)/python -m pytest tests/services $(SHARED) -k faults $(ARGS)
 
 bench: $(VENV)/.develops  ## How quick the engine is beside what its parts allow; ARGS=--short in two minutes
 	$(BIN)/python -m bench $(ARGS)

@@ -74,17 +74,7 @@ def apply_batch(
     fold = Fold(setting, work, batch, seq=held.seq, revision=revision)
     _fold_records(cursor, fold, opened, known())
     _fold_firings(cursor, fold, batch.firings)
-    with cursor.connection.pipeline():
-        head = store(cursor, fold, held, batch)
-        after = replace(
-            held,
-            seq=fold.scribe.seq,
-            head=head,
-            positions=batch.positions,
-            directory_revision=fold.scribe.revision,
-        )
-        shard_store.advance(cursor, after)
-    return after, _result(fold.scribe)
+    return store(cursor, fold, held, batch), _result(fold.scribe)
 
 
 #: How a batch is carried out: `apply_batch`, or what wraps it.
@@ -252,12 +242,23 @@ def _fold_firings(cursor: Cursor, fold: Fold, firings: tuple[DueFiring, ...]) ->
 
 def store(
     cursor: Cursor, fold: Fold, held: ShardState, batch: Batch, *, with_topics: bool = True
-) -> ChainHead:
-    """Write everything in bulk; returns the head of the shard's audit chain.
+) -> ShardState:
+    """Write everything in bulk, in one round trip; returns how the shard stands then.
 
     Without topics (a rebuild) nothing is written that concerns records or would be published.
-    Nothing here asks the database: within a pipeline all of it is one round trip.
     """
+    scribe = fold.scribe
+    with cursor.connection.pipeline():
+        head = _write(cursor, fold, held, batch, with_topics=with_topics)
+        after = replace(held, seq=scribe.seq, head=head, directory_revision=scribe.revision)
+        shard_store.advance(cursor, after)
+    return after
+
+
+def _write(
+    cursor: Cursor, fold: Fold, held: ShardState, batch: Batch, *, with_topics: bool
+) -> ChainHead:
+    """Write the batch's rows; returns the head of the shard's audit chain."""
     written, work = fold.scribe.written, fold.work
     ledger_store.append_journal(cursor, written.journal)
     chained = chain(

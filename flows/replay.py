@@ -26,7 +26,7 @@ from flows.loading import load_workspace, rounds_in
 from models import ledger_store
 from models.ledger_store import DueTimer
 from models.setting import Setting
-from models.shard_store import ShardState, advance, fence
+from models.shard_store import ShardState, fence
 from models.values import Step
 
 Cursor = psycopg.Cursor[Any]
@@ -107,13 +107,7 @@ def replay(
     fold = Fold(setting, work, batch, seq=held.seq, revision=entries[0].directory_revision)
     for entry in entries:
         _fold_one(cursor, fold, entry)
-    with cursor.connection.pipeline():
-        head = store(cursor, fold, held, batch, with_topics=with_topics)
-        after = replace(
-            held, seq=fold.scribe.seq, head=head, directory_revision=fold.scribe.revision
-        )
-        advance(cursor, after)
-    return after
+    return store(cursor, fold, held, batch, with_topics=with_topics)
 
 
 def _as_of(setting: Setting, entry: Entry) -> Setting:

@@ -1,5 +1,6 @@
 """How other commands find the installation that runs in a home folder."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from partygrid.settings import Settings
 
 FILE = "installation.json"
 LOCK = "lock"
+#: The disk, or our share of it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class AlreadyRunning(Refused):
@@ -64,11 +67,18 @@ class Installation(BaseModel):
         return cls.model_validate_json(path.read_text())
 
     def write(self, home: Path) -> None:
-        """Put the file in place whole, readable by its owner only."""
+        """Put the file in place whole, readable by its owner only.
+
+        Where the disk is full what was written before stays: that must not end what runs.
+        """
         unfinished = home / f"{FILE}.new"
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(self.model_dump_json(indent=2))
-        unfinished.replace(home / FILE)
+        try:
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(self.model_dump_json(indent=2))
+            unfinished.replace(home / FILE)
+        except OSError as fault:
+            if fault.errno not in _FULL or not (home / FILE).exists():
+                raise
 
 
 def located(settings: Settings) -> Settings:

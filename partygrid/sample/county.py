@@ -23,7 +23,14 @@ from partygrid.sample.draw import Draw
 from partygrid.sample.offices import staff_county, staff_township
 from partygrid.sample.outlines import Lattice, Point, inside
 from partygrid.sample.party import Unit, Units, found_party
-from partygrid.sample.places import COUNTY, Grid, Township, Village, settle
+from partygrid.sample.places import (
+    COUNTY,
+    TOWNSHIP_NAMES,
+    Grid,
+    Township,
+    Village,
+    settle,
+)
 from partygrid.sample.register import Register
 from partygrid.sample.rosters import roster_township
 from partygrid.sample.village_people import people_village
@@ -123,8 +130,9 @@ def sample_county(
     at: datetime | None = None,
     duty: tuple[datetime, datetime] | None = None,
     policy: Policy | None = None,
+    townships: int = len(TOWNSHIP_NAMES),
 ) -> Sample:
-    """Return the sample county of a seed.
+    """Return the sample county of a seed, or so many of its townships.
 
     Everything holds from `since` on and is said to have been entered `at` (default: then). The
     rosters cover `duty`, by default six weeks. Departments, organs and skills are those of the
@@ -133,15 +141,15 @@ def sample_county(
     policy = policy or load_policy(default_pack_folder())
     register = Register(Draw(seed), since)
     skills = tuple(policy.matching.skills)
-    townships = settle(register, Lattice(register.draw))
-    units = found_party(register, townships, skills)
+    settled = settle(register, Lattice(register.draw), townships)
+    units = found_party(register, settled, skills)
     staff_county(register, policy)
     start, end = duty or (since, since + _ROSTERS)
     zone = policy.calendar.zone
-    for township in townships:
+    for township in settled:
         staff_township(register, township, policy, skills)
         for village in township.villages:
             people_village(register, village, units, skills)
         roster_township(register, township, start=max(start, since), end=end, zone=zone)
-    keys = register_apps(register, townships)
-    return Sample(register=register, townships=townships, units=units, keys=keys, at=at or since)
+    keys = register_apps(register, settled)
+    return Sample(register=register, townships=settled, units=units, keys=keys, at=at or since)

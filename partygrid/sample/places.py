@@ -67,10 +67,12 @@ class Township(Struct, frozen=True, kw_only=True):
     villages: tuple[Village, ...]
 
 
-def settle(register: Register, lattice: Lattice) -> tuple[Township, ...]:
+def settle(
+    register: Register, lattice: Lattice, townships: int = len(TOWNSHIP_NAMES)
+) -> tuple[Township, ...]:
     """Enter the county, its townships, villages, grids and micro-grids, and return them."""
     register.org(COUNTY, OrgKind.COUNTY, COUNTY_NAME, code=COUNTY, ring=lattice.ring(_WHOLE))
-    return tuple(_township(register, lattice, number) for number in range(len(TOWNSHIP_NAMES)))
+    return tuple(_township(register, lattice, number) for number in range(townships))
 
 
 def _township(register: Register, lattice: Lattice, number: int) -> Township:

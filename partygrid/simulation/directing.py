@@ -27,6 +27,7 @@ from partygrid.keyring import Keyring
 from partygrid.operations.audit import seal_file
 from partygrid.sample.county import Sample, sample_county
 from partygrid.sample.draw import Draw
+from partygrid.sample.places import TOWNSHIP_NAMES
 from partygrid.settings import Settings
 from partygrid.simulation.agenda import Said, next_tick
 from partygrid.simulation.changes import Changes
@@ -60,6 +61,8 @@ class Script(Struct, frozen=True, kw_only=True):
     end: datetime
     #: how often the engine is killed
     kills: int = 0
+    #: of the sample county, in their order
+    townships: int = len(TOWNSHIP_NAMES)
 
 
 class Direction:
@@ -74,7 +77,11 @@ class Direction:
         begins = script.start - _DAY
         roster = (begins - _ROSTERS_BEYOND, script.end + _ROSTERS_BEYOND)
         self.sample: Sample = sample_county(
-            script.seed, since=begins - _KNOWN_FOR, duty=roster, policy=policy
+            script.seed,
+            since=begins - _KNOWN_FOR,
+            duty=roster,
+            policy=policy,
+            townships=script.townships,
         )
         self.plan = Plan(
             self.sample,

@@ -157,6 +157,22 @@ def test_a_home_has_one_owner_and_tells_where_things_are(tmp_path: Path) -> None
     assert Installation.read(tmp_path) is None
 
 
+def test_a_full_disk_leaves_what_was_told_before_and_ends_nothing(tmp_path: Path) -> None:
+    settings, _ = embedded_servers(Settings(home=tmp_path, http_port=0, partitions=3))
+    with sole_owner(tmp_path):
+        unfinished = tmp_path / "installation.json.new"
+        unfinished.symlink_to("/dev/full")
+        with pytest.raises(OSError, match="No space left"):  # nobody would ever find it
+            Installation.of(settings).write(tmp_path)
+        unfinished.unlink()
+        Installation.of(settings).write(tmp_path)
+        unfinished.symlink_to("/dev/full")
+        Installation.of(settings.changed(partitions=5)).write(tmp_path)
+        told = Installation.read(tmp_path)
+        assert told is not None
+        assert told.partitions == 3
+
+
 def test_a_process_of_ours_gets_the_settled_settings(tmp_path: Path) -> None:
     settings, _ = embedded_servers(Settings(home=tmp_path, partitions=3))
     program = "from partygrid.settings import Settings; print(Settings().environment())"

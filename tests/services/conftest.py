@@ -8,6 +8,7 @@ everything runs again.
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,19 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
 from tests.services.lapse import UNDISTURBED, played
+from tests.services.play import Play
 from tests.services.report import Report, table, write_page
 
-_REPORT = pytest.StashKey[Report]()
+#: Where the processes of one run put together what their faults came to.
+_FOLDER = "PARTYGRID_FAULTS_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the run's folder; processes that share the tests inherit its name."""
+    if _FOLDER not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="pg-faults-")
+        os.environ[_FOLDER] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,24 +87,18 @@ def cluster(cluster_server: Apache) -> Apache:
 
 
 @pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def report() -> Report:
     """Where each fault leaves a row."""
-    made = Report(tmp_path_factory.getbasetemp())
-    request.config.stash[_REPORT] = made
-    return made
+    return Report(Path(os.environ[_FOLDER]))
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what every fault came to."""
-    made = config.stash.get(_REPORT, None)
-    if made is None or not (rows := made.rows()):
+    if not (rows := Report(Path(os.environ[_FOLDER])).rows()):
         return
     terminalreporter.section("faults")
     for line in table(rows):
         terminalreporter.write_line(line)
-    terminalreporter.write_line(f"kept in {made.file}")
     if write_page(rows):
         terminalreporter.write_line("written into docs/reliability.md")
 
@@ -108,3 +113,9 @@ def undisturbed(kafka_server: Apache, server_folder: Path) -> Iterator[Postgres]
     server = Postgres(home / "postgres", durable=False)
     with running(server.child()):
         yield server
+
+
+@pytest.fixture
+def play(kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report) -> Play:
+    """Play the day with a fault."""
+    return Play(kafka, undisturbed, server_folder, report)

@@ -1,5 +1,7 @@
 """The people of the tests' county on the wall clock: what whoever must act does next. Pure."""
 
+from msgspec.structs import replace
+
 from events.contract.assignment import (
     AssigneeKind,
     AssignmentAccepted,
@@ -15,11 +17,12 @@ from events.contract.reports import (
     Place,
     ReportFiled,
     ReportSource,
+    ReportSupplemented,
     ReportVerified,
     Verdict,
 )
 from models.case import Case
-from models.handling import AssignmentState
+from models.handling import Assignment, AssignmentState
 from models.policy.people import Role
 from models.policy.work import Satisfaction
 from models.values import CaseState
@@ -51,21 +54,55 @@ def next_act(case: Case) -> tuple[Payload, Acting] | None:
             return ReportVerified(verdict=Verdict.EXISTS), acting(Role.GRID_MEMBER, grid)
         case CaseState.DISPATCHED if work is not None and work.state is AssignmentState.RECOMMENDED:
             who = [one.assignee for one in work.candidates if one.kind == AssigneeKind.PARTY_MEMBER]
-            return AssignmentConfirmed(assignee=who[0]), acting(
-                Role.BRANCH_SECRETARY, branch_of(grid)
-            )
+            confirmed = AssignmentConfirmed(assignee=(*who, work.org)[0])
+            return confirmed, acting(Role.BRANCH_SECRETARY, branch_of(grid))
         case CaseState.DISPATCHED if work is not None and work.state is AssignmentState.OFFERED:
-            return AssignmentAccepted(), member(work.assignee)
+            return AssignmentAccepted(), _handler(work)
         case CaseState.ACCEPTED if work is not None:
-            return ProgressReported(note="已买材料"), member(work.assignee)
+            return ProgressReported(note="已买材料"), _handler(work)
         case CaseState.HANDLING if work is not None:
-            done = AssignmentHandled(opinion="已办好", shown_by=OutcomeEvidence.STATEMENT)
-            return done, member(work.assignee)
+            return _done(), _handler(work)
         case CaseState.CHECKING:
             return HandlingChecked(passed=True), acting(Role.CHECKER, grid[:9])
         case CaseState.VISITING:
             return visited(), acting(Role.VISITOR, grid[:9])
     return None
+
+
+def story(draw: Draw, number: int) -> tuple[str, list[tuple[Payload, Acting]]]:
+    """Return the township of a matter, and all that is said of it, from the report to the visit.
+
+    Grids and their members take turns: nobody is asked for more than they may have at a time.
+    """
+    turn, place = divmod(number, len(GRIDS))
+    grid = GRIDS[place]
+    chosen = member(f"p-m{turn % 4 + 1}-{grid}")
+    looks = acting(Role.GRID_MEMBER, grid)
+    filed = replace(
+        report(draw, number)[0], grid=grid, source=ReportSource.VILLAGER, reporter_ref="r1"
+    )
+    confirmed = AssignmentConfirmed(assignee=chosen.actor)
+    return grid[:9], [
+        (filed, looks),
+        (ReportSupplemented(description=f"第{number}件的补充"), looks),
+        (ReportVerified(verdict=Verdict.EXISTS), looks),
+        (confirmed, acting(Role.BRANCH_SECRETARY, branch_of(grid))),
+        (AssignmentAccepted(), chosen),
+        (_done(), chosen),
+        (HandlingChecked(passed=True), acting(Role.CHECKER, grid[:9])),
+        (visited(), acting(Role.VISITOR, grid[:9])),
+    ]
+
+
+def _done() -> AssignmentHandled:
+    return AssignmentHandled(opinion="已办好", shown_by=OutcomeEvidence.STATEMENT)
+
+
+def _handler(work: Assignment) -> Acting:
+    """Return who has the work: a member, or where no member would the village itself."""
+    if work.kind == AssigneeKind.UNIT:
+        return acting(Role.VILLAGE_SECRETARY, work.org[:12])
+    return member(work.assignee)
 
 
 def visited() -> VisitAnswered:

@@ -1,5 +1,6 @@
 """What must hold after every fault, and a second way to count it: by reading the topics."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 from kafka import TopicPartition
 
+from events.admission import ENGINE_SOURCE
 from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
 from models.values import SETTLED_STATES
@@ -18,6 +20,7 @@ from partygrid.operations.rebuilding import new_database, rebuild_into
 from partygrid.operations.reconcile import reconcile
 from partygrid.status import end_offsets
 from tests.services.live import Live
+from tests.services.report import Row
 
 #: Topic id of a record's coordinate is the database's; the reader knows topics by name.
 Place = tuple[str, int, int]
@@ -61,6 +64,29 @@ def everything_holds(live: Live) -> Held:
         differences=differences,
         lying=lying,
     )
+
+
+_CHECKED = "rebuilt equal; adds up, counted twice; nobody idle; none late unread; verified"
+
+
+def told(fault: str, load: str, held: Held, begun: float, *, checked: str = _CHECKED) -> Row:
+    """Return a row of the report: everything held."""
+    return Row(
+        fault=fault,
+        load=load,
+        fates=dict(held.fates),
+        repeats=held.repeats,
+        differences=held.differences,
+        seconds=round(time.monotonic() - begun, 1),
+        checked=checked,
+    )
+
+
+def repeats_of_apps(live: Live) -> int:
+    """Return how many records of apps were there before; the relay may repeat follow-ups too."""
+    query = "SELECT count(*) FROM records WHERE fate = 'duplicate' AND source <> %s"
+    found: int = live.rows(query, ENGINE_SOURCE)[0][0]
+    return found
 
 
 # --- reading the topics --------------------------------------------------------------------------

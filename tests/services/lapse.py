@@ -41,7 +41,8 @@ Connection = psycopg.Connection[Any]
 SEED = 7
 PARTITIONS = 2
 END = datetime(2026, 6, 12, 16, tzinfo=UTC)
-DAY = Script(seed=SEED, reports=40, start=END - timedelta(hours=12), end=END)
+#: Two townships, a shard for each: bringing people into the directory is half of a short play.
+DAY = Script(seed=SEED, reports=40, start=END - timedelta(hours=12), end=END, townships=2)
 
 #: A time-lapse's records bear its times: the log must keep them, however long ago they are.
 _TOPIC = {
@@ -72,10 +73,16 @@ class Strikes:
     """Something that happens at moments drawn from the seed, while the engine is at work."""
 
     def __init__(
-        self, stage: Stage, count: int, strike: Callable[[Stage], bool], *, script: Script = DAY
+        self,
+        stage: Stage,
+        count: int,
+        strike: Callable[[Stage], bool],
+        *,
+        script: Script = DAY,
+        within: timedelta = _WITHIN,
     ) -> None:
         """`strike` returns whether it hit; where it did not it is called again a moment later."""
-        self._stage, self._strike = stage, strike
+        self._stage, self._strike, self._within = stage, strike, within
         self._draw = Draw(script.seed)
         span = int((script.end - script.start).total_seconds())
         self._moments = sorted(
@@ -95,7 +102,7 @@ class Strikes:
         """Strike, and look after the children."""
         if self._armed:
             share = self._draw.share("when", self._armed, len(self._moments), self.hits)
-            time.sleep(share * _WITHIN.total_seconds())
+            time.sleep(share * self._within.total_seconds())
             if self._strike(self._stage):
                 self.hits, self._armed = self.hits + 1, self._armed - 1
         self._stage.keep()
@@ -138,6 +145,7 @@ def played(
             start=script.start,
             end=script.end,
             kills=disturbance.kills,
+            townships=script.townships,
         ),
         Silent(),
         engines=disturbance.engines,

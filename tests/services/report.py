@@ -48,10 +48,15 @@ class Report:
             file.write(msgspec.json.encode(row) + b"\n")
 
     def rows(self) -> list[Row]:
-        """Return all rows so far, in their order."""
+        """Return all rows so far, in the order of what they are called."""
         if not self.file.exists():
             return []
-        return [msgspec.json.decode(line, type=Row) for line in self.file.read_bytes().splitlines()]
+        lines = self.file.read_bytes().splitlines()
+        return sorted((msgspec.json.decode(line, type=Row) for line in lines), key=_fault)
+
+
+def _fault(row: Row) -> str:
+    return row.fault
 
 
 def table(rows: Iterable[Row]) -> list[str]:

@@ -5,15 +5,12 @@ The log's times decide, whatever a clock shows; what lies in a topic is read bef
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from kafka.admin import ConfigResource, ConfigResourceType
 
 from events.contract.envelope import Event
-from events.contract.registry import INBOUND_TOPICS
 from events.contract.reports import (
     Place,
     ReportFiled,
@@ -28,9 +25,9 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import turned_clock
 from tests.services.apache import Apache
 from tests.services.conftest import need
-from tests.services.holding import everything_holds
+from tests.services.holding import everything_holds, told
 from tests.services.live import SOURCE, Live, live, wait_until
-from tests.services.report import Report, Row
+from tests.services.report import Report
 from tests.services.turned_clock import TurnedClock
 from tests.world import GRIDS, acting
 
@@ -181,13 +178,11 @@ def test_clocks_turned_forwards_and_back_while_engines_run(
     assert wrong == {}
     assert _audited_at_other_times(county) == []
     report.add(
-        Row(
-            fault="engines' clock turned by +25 h, back, by −2 min, by +15 min and back",
-            load=f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met",
-            fates=dict(held.fates),
-            repeats=held.repeats,
-            differences=held.differences,
-            seconds=round(time.monotonic() - begun, 1),
+        told(
+            "engines' clock turned by +25 h, back, by −2 min, by +15 min and back",
+            f"{len(taken)} records; {len(in_vain | late)} limits missed, as many met",
+            held,
+            begun,
             checked="no timer twice or lost; none over an unread answer; the log's times decide",
         )
     )
@@ -219,11 +214,10 @@ def _audited_at_other_times(county: Live) -> list[tuple[object, ...]]:
     )
 
 
-def test_producers_whose_clock_is_hours_ahead(county: Live, kafka: Apache, report: Report) -> None:
-    """Also where the log keeps their times: then the first reading is the time."""
+def test_producers_whose_clock_is_hours_ahead(county: Live, report: Report) -> None:
+    """What they stamp counts nowhere: the log has its own time."""
     begun, six_hours = datetime.now(UTC), 6 * _HOUR
     started = time.monotonic()
-    _let_producers_stamp(kafka)
     county.engine("e1")
     county.engine("e2")
     county.found()
@@ -243,29 +237,18 @@ def test_producers_whose_clock_is_hours_ahead(county: Live, kafka: Apache, repor
     held = everything_holds(county)
     assert county.reasons() == {"implausible_time": len(ahead)}
     assert letters(county) == set(ahead)
-    assert all(one.at > datetime.now(UTC) for one in held.lying.values() if one.event_id in good)
+    assert all(begun <= one.at <= datetime.now(UTC) for one in held.lying.values())
     decided = county.rows("SELECT min(decided_at), max(decided_at) FROM journal")
     assert begun <= decided[0][0] <= decided[0][1] <= datetime.now(UTC)
     # Nothing ran out that their clock says is over.
     assert rung(county, "verify") == set()
     assert overdue(county) == 0
     report.add(
-        Row(
-            fault="producers whose clock is six hours ahead, their stamps kept by the log",
-            load=f"{len(held.lying)} records, two engines",
-            fates=dict(held.fates),
-            repeats=held.repeats,
-            differences=held.differences,
-            seconds=round(time.monotonic() - started, 1),
+        told(
+            "producers whose clock is six hours ahead",
+            f"{len(held.lying)} records, two engines",
+            held,
+            started,
             checked="decided when first read; no limit moved; implausible ones put aside",
         )
     )
-
-
-def _let_producers_stamp(kafka: Apache) -> None:
-    """Let the inbound topics keep the times that producers give."""
-    kept = {"message.timestamp.type": "CreateTime", "message.timestamp.after.max.ms": str(2**62)}
-    with closing(kafka.ask()) as admin:
-        admin.alter_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, name, kept) for name in INBOUND_TOPICS]
-        )

@@ -29,9 +29,14 @@ from partygrid.simulation.spoilt import SPOILERS, Good
 from tests.services.apache import Apache
 from tests.services.at_work_live import Flow
 from tests.services.county_people import report as a_report
-from tests.services.holding import Held, everything_holds, fired_over_an_unread_answer
+from tests.services.holding import (
+    everything_holds,
+    fired_over_an_unread_answer,
+    repeats_of_apps,
+    told,
+)
 from tests.services.live import PARTITIONS, SOURCE, EngineProcess, Live, live, wait_until
-from tests.services.report import Report, Row
+from tests.services.report import Report
 from tests.world import GRIDS, SINCE, TOWNSHIPS, acting
 
 pytestmark = pytest.mark.timeout(400)
@@ -42,26 +47,6 @@ def county(postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache
     """An installation of this test alone; no engine runs."""
     with live(postgres, migrated, server_folder, kafka) as one:
         yield one
-
-
-def told(fault: str, load: str, held: Held, begun: float) -> Row:
-    """Return a row of the report: everything held."""
-    return Row(
-        fault=fault,
-        load=load,
-        fates=dict(held.fates),
-        repeats=held.repeats,
-        differences=held.differences,
-        seconds=round(time.monotonic() - begun, 1),
-        checked="rebuilt equal; adds up, counted twice; nobody idle; none late unread; verified",
-    )
-
-
-def _repeats(county: Live) -> int:
-    """Return how many records of apps were there before; the relay may repeat follow-ups too."""
-    query = "SELECT count(*) FROM records WHERE fate = 'duplicate' AND source <> %s"
-    found: int = county.rows(query, ENGINE_SOURCE)[0][0]
-    return found
 
 
 # --- engines that come and go --------------------------------------------------------------------
@@ -113,6 +98,7 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
     engines: list[EngineProcess] = [county.engine(next(names), command=mortal) for _ in "12"]
     county.found()
     flow, deaths = Flow(county, seed=2), list[int | None]()
+    limit = county.policy.limits.crash_attempts
     flow.file(20)
     county.send(deadly)
     flow.file(20)
@@ -126,7 +112,8 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
 
     flow.until(put_aside)
     flow.finish()
-    assert deaths == [-9] * 3
+    # Once more where it first lay in a batch behind others: then nobody knows yet which one kills.
+    assert deaths in ([-9] * limit, [-9] * (limit + 1))
     held = everything_holds(county)
     assert county.rows("SELECT reason, event_id FROM dead_letters") == [("crashed", deadly.id)]
     assert held.fates["dead-lettered"] == 1
@@ -135,7 +122,7 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
     report.add(told("a record that kills whoever decides it", load, held, begun))
 
 
-# --- order and place -----------------------------------------------------------------------------
+# --- place --------------------------------------------------------------------------------------
 
 
 def _words_about(county: Live, subject: str, number: int) -> Event:
@@ -166,7 +153,7 @@ def test_records_where_librdkafka_puts_them(county: Live, report: Report) -> Non
     wait_until(lambda: len(county.cases(ids)) == len(ids), otherwise=county.what_lacks)
     county.settle()
     held = everything_holds(county)
-    assert (held.fates["forwarded"], _repeats(county)) == (len(events), 10)
+    assert (held.fates["forwarded"], repeats_of_apps(county)) == (len(events), 10)
     home = {township: partition_of(township, PARTITIONS) for township in TOWNSHIPS}
     astray = {
         place[1] for place, one in held.lying.items() if one.event_id in {e.id for e in events}
@@ -232,7 +219,7 @@ def test_one_record_in_a_hundred_is_malformed_forged_or_replayed(
     repeats = expected.pop("")
     assert county.reasons() == expected
     assert held.fates["dead-lettered"] == expected.total()
-    assert _repeats(county) == repeats
+    assert repeats_of_apps(county) == repeats
     assert held.fates.keys() == {"applied", "duplicate", "dead-lettered"}
     assert len(county.cases(case_id_of(SOURCE, event.id) for event in filed)) == len(filed)
     load = f"{len(filed) + len(said)} events, {len(spoilt)} of them spoilt, two engines"
