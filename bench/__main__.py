@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench import engine, figures, floor, latency
+from bench import engine, figures, floor, latency, ways
 from bench.figures import Figures
 from bench.ground import Ground, ground
 from bench.load import AT_A_TIME, Load, record
@@ -68,6 +68,7 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
     return found._replace(
         engines={**found.engines, CHECKED: checked},
         latencies=latency.measure(servers, few, seconds=seconds),
+        ways=ways.measure(servers, load, found.engines[PLAIN]),
     )
 
 

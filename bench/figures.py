@@ -14,6 +14,7 @@ from rich.table import Table
 from bench.engine import Run
 from bench.floor import Floor
 from bench.latency import Latency
+from bench.ways import Way
 
 #: What was last accepted; written by hand or by `--accept`.
 ACCEPTED = Path(__file__).with_name("accepted.toml")
@@ -28,6 +29,8 @@ class Figures(NamedTuple):
     #: what was switched on → run
     engines: dict[str, Run]
     latencies: Sequence[Latency] = ()
+    #: one event at a time; the engine first
+    ways: Sequence[Way] = ()
 
     def ratio(self, name: str) -> float:
         """Return engine ÷ floor."""
@@ -36,6 +39,7 @@ class Figures(NamedTuple):
 
 _SPEED = ("", "records", "records/s", "÷ floor", "as recorded", "unpublished at the end")
 _LATENCY = ("events/s", "events", "p50 ms", "p95 ms", "p99 ms")
+_WAYS = ("one event at a time", "events", "events/s", "engine ÷ it")
 
 
 def speeds(found: Figures) -> list[tuple[str, ...]]:
@@ -59,11 +63,21 @@ def delays(found: Figures) -> list[tuple[str, ...]]:
     ]
 
 
+def one_at_a_time(found: Figures) -> list[tuple[str, ...]]:
+    """Return the rows of the table of ways to decide event by event."""
+    return [
+        (one.name, f"{one.events:,}", f"{one.rate:,.1f}", f"{found.ways[0].rate / one.rate:,.0f}")
+        for one in found.ways
+    ]
+
+
 def show(found: Figures) -> None:
     """Print the tables."""
     _print(_SPEED, speeds(found))
     if found.latencies:
         _print(_LATENCY, delays(found))
+    if found.ways:
+        _print(_WAYS, one_at_a_time(found))
 
 
 def _print(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -103,6 +117,7 @@ def write(found: Figures) -> None:
         " too: compare within a table, not between two of them.",
         _markdown(_SPEED, speeds(found)),
         *((_markdown(_LATENCY, delays(found)),) if found.latencies else ()),
+        *((_markdown(_WAYS, one_at_a_time(found)),) if found.ways else ()),
         machine(),
         method[1].strip("\n") + method[2].rstrip("\n"),
     ]

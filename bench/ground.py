@@ -26,6 +26,7 @@ from partygrid import bootstrap
 from partygrid.embedded.child import dies_with_us, running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
+from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
 from partygrid.settings import Settings
 from tests.one_shard import County, OneShard
@@ -67,6 +68,23 @@ class Ground:
         self._postgres.drop_database(name)
 
     @contextmanager
+    def beside(self, name: str) -> Iterator[str]:
+        """Give an empty database in the same server."""
+        self._postgres.create_database(name)
+        yield self._postgres.url(name)
+        self._postgres.drop_database(name)
+
+    @contextmanager
+    def prefect(self) -> Iterator[PrefectServer]:
+        """Run Prefect's server, its database in the same PostgreSQL."""
+        self._postgres.create_database(_PREFECT)
+        database = self._postgres.asyncpg_url(_PREFECT)
+        server = PrefectServer(self.folder / _PREFECT, free_port(), database)
+        with running(server.child()):
+            yield server
+        self._postgres.drop_database(_PREFECT)
+
+    @contextmanager
     def stage(self) -> Iterator["Stage"]:
         """Give a copy of the database and an empty broker."""
         server = Tansu(self.folder / f"kafka-{next(self._numbers)}", free_port())
@@ -74,7 +92,7 @@ class Ground:
             yield Stage(url, server.bootstrap, self.county.home)
 
 
-_EMPTY = "empty"
+_EMPTY, _PREFECT = "empty", "prefect"
 
 
 def _app(key: SigningKey) -> AppKeySet:
@@ -186,17 +204,21 @@ def send(producer: KafkaProducer, record: RawRecord) -> Any:
     return producer.send(record.at.topic, record.value, headers=record.headers, partition=0)
 
 
+def plain_environment() -> dict[str, str]:
+    """Return our own environment, without what would set an engine or Prefect up."""
+    return {key: text for key, text in os.environ.items() if not _OURS.match(key)}
+
+
 class EngineProcess:
     """One `partygrid engine` without Prefect. Use it as a context."""
 
     def __init__(self, settings: Settings, name: str) -> None:
         """Start it."""
-        kept = {key: text for key, text in os.environ.items() if not _OURS.match(key)}
         self.log = settings.home / f"{name}.log"
         with self.log.open("wb") as written:
             self._process = subprocess.Popen(
                 (sys.executable, "-m", "partygrid.cli", "engine", "--name", name),
-                env={**kept, **settings.environment()},
+                env=plain_environment() | settings.environment(),
                 stdout=written,
                 stderr=subprocess.STDOUT,
                 preexec_fn=dies_with_us(signal.SIGTERM),
