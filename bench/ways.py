@@ -56,11 +56,11 @@ class _Others:
         self._cases = cases_of(load, _CASES)
 
     def all(self) -> list[Way]:
-        steps = ("an empty step of DBOS for each", "a step of DBOS for each")
         return [
             self._way("one by one, nothing around it", "one_by_one"),
             self._prefect("a flow run of Prefect for each"),
-            *(self._dbos(name, empty=name == steps[0]) for name in steps),
+            self._dbos("a step of DBOS for each", empty=False),
+            self._dbos("an empty step of DBOS for each", empty=True),
         ]
 
     def _prefect(self, name: str) -> Way:
