@@ -85,6 +85,11 @@ def take_shard(cursor: Cursor, shard: int, owner: str, now: datetime) -> ShardSt
     return _state(shard, row, directory_revision(cursor))
 
 
+def epochs(cursor: Cursor) -> dict[int, int]:
+    """Return each shard's epoch, committed by whoever took it last."""
+    return dict(cursor.execute("SELECT shard, epoch FROM shards").fetchall())
+
+
 def end_last_owners_transaction(cursor: Cursor, shard: int) -> bool:
     """End the session whose open transaction holds a shard's row; returns whether there is one.
 

@@ -1,7 +1,5 @@
 """WeCom, DingTalk, Feishu and webhooks, through apprise."""
 
-import apprise
-
 from notifications.channels import Failed, Outcome, Rendered, Sent
 
 #: Services an address may name. apprise knows many more, and some of them run local programs.
@@ -19,6 +17,9 @@ class ChatChannel:
         """Post one message; may take apprise's own time limits, several seconds."""
         if address.partition("://")[0].lower() not in SERVICES:
             return Failed("service_not_allowed", retry=False)
+        # It takes longer to import than most processes, which never post, take for everything else.
+        import apprise  # noqa: PLC0415
+
         # A new object for each post: apprise would otherwise sleep here between two of them.
         post = apprise.Apprise()
         if not post.add(address):

@@ -5,12 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg.errors import OperationalError
 from sqlalchemy import create_engine
 
@@ -26,6 +23,9 @@ from models.setting import Row, Setting, Shelf
 from models.shard_store import make_shards
 from partygrid.errors import Invalid, Unavailable
 from partygrid.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 Connection = psycopg.Connection[Any]
 
@@ -49,8 +49,13 @@ class NotAKey(Invalid):
 RESPONSIBILITY_ITEMS = RowMap(ResponsibilityItems)
 
 
+# Of alembic these functions alone know: it would be a tenth of the start of every process.
+
+
 def migrate(url: str) -> None:
     """Bring a database to the newest shape. Harmless where it is there already."""
+    from alembic import command  # noqa: PLC0415
+
     engine = create_engine(_sqlalchemy(url))
     config = _migrations()
     try:
@@ -64,6 +69,8 @@ def migrate(url: str) -> None:
 
 def migration_state(connection: Connection) -> tuple[str, str]:
     """Return the shape a database has (empty: none) and the newest one."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     newest = ScriptDirectory.from_config(_migrations()).get_current_head() or ""
     with connection.transaction():
         known = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
@@ -73,7 +80,9 @@ def migration_state(connection: Connection) -> tuple[str, str]:
     return (row[0] if row else ""), newest
 
 
-def _migrations() -> Config:
+def _migrations() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", "models:migrations")
     return config

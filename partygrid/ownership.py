@@ -23,7 +23,7 @@ from flows.attempts import Survived
 from flows.owner import Owner, ShardHeldUp
 from models.policy.categories import Urgency
 from models.setting import Setting
-from models.shard_store import ShardLost, end_last_owners_transaction
+from models.shard_store import ShardLost, end_last_owners_transaction, epochs
 from partygrid.broker_watch import BrokerWatch
 from partygrid.clock import Clock
 from partygrid.errors import Unavailable
@@ -178,10 +178,24 @@ class Ownership:
         if self.reads_on or not self._consumer.joined():
             return
         self._placed = rebalances
+        self._let_go_of_what_others_took()
         ours = self._consumer.shards()
         for shard, held in self.held.items():
             for topic, offset in held.reading.read_to.items() if shard in ours else ():
                 self._consumer.read_from(topic, shard, offset)
+
+    def _let_go_of_what_others_took(self) -> None:
+        """Between two looks at the group a shard may have been given away and come back.
+
+        It would else be held in vain until something happens in it.
+        """
+        with self.notes.cursor() as cursor:
+            newest = epochs(cursor)
+        for shard, held in list(self.held.items()):
+            if newest[shard] != held.owner.state.epoch:
+                log.info("the shard was another engine's meanwhile", extra=about(shard=shard))
+                self._directories.forget()
+                self._let_go(shard)
 
     def lost(self, fault: ShardLost) -> None:
         """Let go of a shard that another engine has taken, and leave it alone for a while."""

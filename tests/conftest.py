@@ -1,5 +1,6 @@
 """Real servers for the tests: started once a test process, in private folders, gone afterwards."""
 
+import gc
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from partygrid.embedded.tansu import Tansu
 # How long one example takes says nothing where the machine is shared: speed is shown in bench/.
 settings.register_profile("partygrid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("partygrid")
+
+# As the command sets it for its processes; collecting thousands of tests makes objects that stay.
+gc.set_threshold(100_000)
 
 TEMPLATE = "migrated"
 _numbers = count(1)

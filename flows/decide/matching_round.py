@@ -3,11 +3,9 @@
 Every person is first choice for at most one task a round; a person confirms what comes out.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from events.contract.assignment import Candidate
 from flows.decide.matching import FULL, Member, handlers_needed, reasons, why_unfit
@@ -106,14 +104,21 @@ def choose(scores: Sequence[Mapping[int, int]]) -> list[int | None]:
     place = {index: column for column, index in enumerate(columns)}
     step = rows * (columns[-1] + 1) + 1
     nobody = rows * (FULL + 1) * step
-    costs = np.full((rows, len(columns) + rows), np.inf)
-    costs[:, len(columns) :] = nobody
+    costs = [[math.inf] * len(columns) + [float(nobody)] * rows for _ in scores]
     for row, fitting in enumerate(scores):
         for index, score in fitting.items():
             if index in place:
-                costs[row, place[index]] = (FULL - score) * step + index
+                costs[row][place[index]] = (FULL - score) * step + index
+    return [columns[column] if column < len(columns) else None for column in _cheapest(costs)]
+
+
+def _cheapest(costs: Sequence[Sequence[float]]) -> Sequence[int]:
+    """Return the column of each row, no column twice, by the least sum of costs."""
+    # Half a second that no process pays for its start.
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     _, picked = linear_sum_assignment(costs)
-    return [columns[column] if column < len(columns) else None for column in picked]
+    return tuple(int(column) for column in picked)
 
 
 def _best(row: Mapping[int, int], count: int) -> list[int]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.settings import read_settings
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End by itself after the summary.")] = False,
     seed: Annotated[int, typer.Option(help="Another seed is another week.")] = 1,
     reports: Annotated[int, typer.Option(min=10, help="How many reports.")] = 2000,
+    townships: Annotated[
+        int,
+        typer.Option(
+            min=1, max=len(TOWNSHIP_NAMES), help="How many townships; fewer are there sooner."
+        ),
+    ] = len(TOWNSHIP_NAMES),
     prefect: Annotated[
         bool, typer.Option("--prefect/--no-prefect", help="Show the work in Prefect's pages.")
     ] = True,
@@ -41,7 +48,8 @@ def demo(
     given = read_settings()
     settings = simulated(given, given.home / "demo")
     end = present_tick()
-    script = Script(seed=seed, reports=reports, start=end - timedelta(days=_DAYS), end=end)
+    start = end - timedelta(days=_DAYS)
+    script = Script(seed=seed, reports=reports, start=start, end=end, townships=townships)
     with (
         Shown() as shown,
         rehearsed(settings, script, shown, prefect=prefect, seal_every=_SEAL_EVERY) as done,

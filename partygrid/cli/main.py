@@ -1,5 +1,6 @@
 """The command's entry point. A module of subcommands is one line in `MODULES`."""
 
+import gc
 import logging
 import sys
 from importlib import import_module
@@ -41,6 +42,11 @@ MODULES = (
 
 #: Exit codes, by who must act. 1 is left for a program's own faults and for findings.
 EXIT_CODES: dict[type[PartygridError], int] = {Invalid: 2, Refused: 3, Unavailable: 4}
+
+
+#: So many new objects are waited for before cycles are looked for. Of what starting makes, nearly
+#: all stays; looking through it again and again is a seventh of the start.
+_OBJECTS_BETWEEN_LOOKS = 100_000
 
 
 class Commands(TyperGroup):
@@ -96,6 +102,7 @@ for name in MODULES:
 
 def main() -> None:
     """Run the command line."""
+    gc.set_threshold(_OBJECTS_BETWEEN_LOOKS)
     try:
         app(prog_name="partygrid" if sys.argv[0].endswith("__main__.py") else None)
     except Exception as error:  # a fault of the program's own, told as shortly as the others

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.settings import read_settings
 
 app = typer.Typer()
@@ -25,6 +26,12 @@ def simulate(
         int | None,
         typer.Option(min=10, help=f"How many reports; left out: {_REPORTS_A_DAY} a day."),
     ] = None,
+    townships: Annotated[
+        int,
+        typer.Option(
+            min=1, max=len(TOWNSHIP_NAMES), help="How many townships; fewer are there sooner."
+        ),
+    ] = len(TOWNSHIP_NAMES),
     until: Annotated[
         datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%S"], help="Its last instant, in UTC.")
     ] = datetime.fromisoformat(_UNTIL),  # noqa: B008 - typer reads defaults, an instant is frozen
@@ -58,6 +65,7 @@ def simulate(
         start=end - timedelta(days=days),
         end=end,
         kills=kill_engine,
+        townships=townships,
     )
     with TemporaryDirectory(prefix="partygrid-", ignore_cleanup_errors=True) as passing:
         settings = simulated(read_settings(), home or Path(passing) / "home")

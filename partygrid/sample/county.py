@@ -18,6 +18,7 @@ from models.policy.load import default_pack_folder, load_policy
 from models.policy.people import Role
 from models.policy.schema import Policy
 from partygrid.directory_files.identity import Identity
+from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.sample.apps import register_apps
 from partygrid.sample.draw import Draw
 from partygrid.sample.offices import staff_county, staff_township
@@ -25,7 +26,6 @@ from partygrid.sample.outlines import Lattice, Point, inside
 from partygrid.sample.party import Unit, Units, found_party
 from partygrid.sample.places import (
     COUNTY,
-    TOWNSHIP_NAMES,
     Grid,
     Township,
     Village,

@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from events.contract.directory import GridKind
 from models.policy.people import OrgKind
+from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.sample.outlines import Block, Lattice, Ring, split
 from partygrid.sample.register import Register
 
 COUNTY = "990101"
 COUNTY_NAME = "禾澜县"
-TOWNSHIP_NAMES = ("晴岚镇", "禾渡镇", "松漪镇", "云篱乡")
 _FIRST = ("青", "竹", "栖", "荷", "枫", "雁", "漱", "砚", "鹿", "桑")
 _SECOND = ("汀村", "屿村", "浣村", "篱村")
 _DIGITS = "一二三四五六七八九"

@@ -16,7 +16,7 @@ def demo(server_folder: Path) -> subprocess.CompletedProcess[str]:
     """A demo with few reports that ends by itself."""
     home = server_folder / "shown"
     return subprocess.run(
-        (*COMMAND, "demo", "--exit", "--no-prefect", "--reports", "30"),
+        (*COMMAND, "demo", "--exit", "--no-prefect", "--reports", "30", "--townships", "2"),
         env=environment(home),
         cwd="/",
         capture_output=True,

@@ -22,7 +22,7 @@ from tests.acceptance.commands import COMMAND, environment
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLS = 10
-_WEEK = ("simulate", "--seed", "7", "--days", "1", "--reports", "60", "--json")
+_DAY = ("simulate", "--seed", "7", "--days", "1", "--reports", "60", "--townships", "2", "--json")
 
 
 class Simulated(NamedTuple):
@@ -42,7 +42,7 @@ def pair(server_folder: Path) -> Iterator[tuple[Simulated, Simulated]]:
     homes = [server_folder / "undisturbed-week", server_folder / "killed-week"]
     runs = [
         subprocess.Popen(
-            (*COMMAND, *_WEEK, "--home", str(home), "--kill-engine", str(kills)),
+            (*COMMAND, *_DAY, "--home", str(home), "--kill-engine", str(kills)),
             env=environment(home),
             cwd="/",
             stdout=subprocess.PIPE,

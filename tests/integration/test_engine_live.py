@@ -1,12 +1,15 @@
 """A live engine on a broker that forgets: what the outbox and the journal know comes back."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from events.consumer import ShardConsumer
 from events.contract.registry import INBOUND_TOPICS
+from models.shard_store import take_shard
 from models.values import case_id_of
 from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
@@ -48,6 +51,39 @@ def test_a_report_becomes_a_case_that_somebody_is_asked_to_handle(rig: Rig) -> N
         wait_until(lambda: rig.case(told.case_id).assignment is not None)
         wait_until(lambda: drained(rig))
     assert reconciled(rig).gaps == ()
+
+
+def test_a_shard_that_was_anothers_between_two_looks_is_taken_again(rig: Rig) -> None:
+    """The group gives shards away and back while an engine reads and looks at nothing else."""
+    engine = rig.build_engine()
+    consumer = engine._consumer
+
+    def holds_all() -> bool:
+        consumer.poll(wait_ms=20, at_most=1)
+        return len(consumer.shards()) == rig.partitions and consumer.joined()
+
+    with closing(engine), bootstrap.connected(rig.url) as other:
+        wait_until(holds_all)
+        engine._shards.follow()
+        with other.cursor() as cursor:
+            for shard in range(rig.partitions):
+                take_shard(cursor, shard, "other", datetime.now(UTC))
+        other.commit()
+        with closing(ShardConsumer(rig.client, group="rig", fetch_wait_ms=20)) as member:
+
+            def shares() -> bool:
+                consumer.poll(wait_ms=20, at_most=1)
+                member.poll(wait_ms=20, at_most=1)
+                return bool(member.shards())
+
+            wait_until(shares)
+        wait_until(holds_all)
+
+        def holds_them_again() -> bool:
+            engine._shards.follow()
+            return rig.rows("SELECT DISTINCT owner FROM shards") == [("rig",)]
+
+        wait_until(holds_them_again)
 
 
 def test_a_broker_that_comes_back_without_its_log_gets_again_what_it_lost(

@@ -34,6 +34,8 @@ def shared_properties(nodes: int) -> dict[str, str]:
         # A node that was killed is missed, and let in again, sooner than by default.
         "broker.session.timeout.ms": "4000",
         "broker.heartbeat.interval.ms": "500",
+        # Without a snapshot a restart loses every account where one was taken out.
+        "metadata.log.max.snapshot.interval.ms": "2000",
         "log.cleaner.dedupe.buffer.size": "8388608",
         "num.network.threads": "2",
         "num.io.threads": "4",

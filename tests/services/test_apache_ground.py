@@ -101,6 +101,17 @@ def test_a_killed_node_comes_back_with_its_log(kafka: Apache) -> None:
     assert read(kafka) == [str(number).encode() for number in range(500)]
 
 
+def test_accounts_outlast_a_restart_though_others_were_taken_out(kafka: Apache) -> None:
+    """Apache Kafka 4.3 forgets all of them, unless it has made a snapshot of its metadata."""
+    for number in range(8):
+        kafka.add_account(Login(f"passing-{number}", "gone in a moment"))
+    kafka.empty()
+    kafka.nodes[0].kill()
+    kafka.start()
+    with closing(kafka.ask()) as admin:
+        assert set(admin.describe_user_scram_credentials()) == {"admin", "broker"}
+
+
 def test_a_frozen_node_answers_nobody_until_it_goes_on(kafka: Apache) -> None:
     kafka.fresh_topics(4)
     with writing(kafka) as producer:
