@@ -26,7 +26,7 @@ from events.contract.registry import (
 )
 from events.contract.reports import HistoryRecorded, ReportFiled
 from events.contract.tasks import TaskRequested
-from events.signing import content_hash, signing_input
+from events.signing import signing_input
 from events.topics import is_restricted, tells_of_marked
 from models.directory import App, Directory, within
 from models.keys import PublicKey
@@ -79,7 +79,11 @@ class Gate(Struct, frozen=True, kw_only=True):
 
 def vouch(own_key: bytes, attributes: dict[str, str], data: bytes) -> str:
     """Return the installation's own mark on an event: nobody else can make engine events."""
-    return hmac.new(own_key, signing_input(attributes, data), sha256).hexdigest()
+    return _mark(own_key, signing_input(attributes, data))
+
+
+def _mark(own_key: bytes, covered: bytes) -> str:
+    return hmac.new(own_key, covered, sha256).hexdigest()
 
 
 def admit(
@@ -92,10 +96,10 @@ def admit(
     if size > gate.policy.limits.event_bytes:
         told = f"{size} bytes, at most {gate.policy.limits.event_bytes}"
         return _rejected(read, DeadLetterReason.TOO_LARGE, told)
-    event = read.event
+    event, covered = read.event, signing_input(read.attributes, read.data)
     if event.key_id in (ENGINE_KEY, DOOR_KEY):
-        return _own(gate, read, topic, now)
-    app, fault = _sender(gate, read.attributes, read.data, read.signature, event.source, now)
+        return _own(gate, read, covered, topic, now)
+    app, fault = _sender(gate, event.key_id, covered, read.signature, event.source, now)
     if app is None:
         return _rejected(read, fault or DeadLetterReason.UNSIGNED, event.key_id)
     for reason, detail in (
@@ -109,7 +113,7 @@ def admit(
         if reason is not None:
             return _rejected(read, reason, detail, proved=True)
     return Admitted(
-        event=_hashed(read, _asserted_by(gate, read)),
+        event=_hashed(event, covered, _asserted_by(gate, read)),
         kind="external",
         app=app,
         signature=read.signature,
@@ -120,9 +124,11 @@ _Check = tuple[DeadLetterReason | None, str]
 _PASSED: _Check = (None, "")
 
 
-def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rejected:
+def _own(
+    gate: Gate, read: Decoded, covered: bytes, topic: str, now: datetime
+) -> Admitted | Rejected:
     """Check an event that claims to come from the engine or from one of its doors."""
-    if not _is_ours(gate, read):
+    if not _is_ours(gate, covered, read.signature):
         return _rejected(read, DeadLetterReason.BAD_SIGNATURE, read.event.key_id)
     checks = [
         _about_something(read.event),
@@ -136,16 +142,16 @@ def _own(gate: Gate, read: Decoded, topic: str, now: datetime) -> Admitted | Rej
             return _rejected(read, reason, detail, proved=True)
     own = read.event.key_id == ENGINE_KEY
     return Admitted(
-        event=_hashed(read, "system" if own else _asserted_by(gate, read)),
+        event=_hashed(read.event, covered, "system" if own else _asserted_by(gate, read)),
         kind="follow_up" if own and read.event.cause else "external",
         signature=read.signature,
     )
 
 
-def _is_ours(gate: Gate, read: Decoded) -> bool:
+def _is_ours(gate: Gate, covered: bytes, signature: str) -> bool:
     """Does it bear the mark of this installation's key, or of one it had before?"""
-    marks = (vouch(key, read.attributes, read.data) for key in (gate.own_key, *gate.older_own_keys))
-    return any(hmac.compare_digest(read.signature.encode(), mark.encode()) for mark in marks)
+    marks = (_mark(key, covered) for key in (gate.own_key, *gate.older_own_keys))
+    return any(hmac.compare_digest(signature.encode(), mark.encode()) for mark in marks)
 
 
 def _asserted_by(gate: Gate, read: Decoded) -> str:
@@ -173,8 +179,7 @@ def _asserted_by(gate: Gate, read: Decoded) -> str:
     return "person" if asserted.person == event.acting.actor else "app"
 
 
-def _hashed(read: Decoded, asserted_by: str) -> Event:
-    event = read.event
+def _hashed(event: Event, covered: bytes, asserted_by: str) -> Event:
     acting = event.acting
     by = "system" if acting.actor.startswith(SYSTEM_PREFIX) else asserted_by
     if by == "system" and not acting.actor.startswith(SYSTEM_PREFIX):
@@ -183,7 +188,7 @@ def _hashed(read: Decoded, asserted_by: str) -> Event:
     return msgspec.structs.replace(
         event,
         acting=msgspec.structs.replace(acting, asserted_by=by),
-        content_hash=content_hash(read.attributes, read.data),
+        content_hash=sha256(covered).hexdigest(),
         # Only this installation says what caused an event, and in whose place it stands.
         cause=event.cause if own else "",
         wave=event.wave if own else 0,
@@ -195,19 +200,15 @@ def _proved_sender(gate: Gate, read: Undecodable, now: datetime) -> App | None:
     """Return the app of an unreadable event, if its signature fits all the same."""
     if not read.attributes:
         return None
-    app, _ = _sender(gate, read.attributes, read.data, read.signature, read.source, now)
+    covered = signing_input(read.attributes, read.data)
+    key_id = read.attributes.get("keyid", "")
+    app, _ = _sender(gate, key_id, covered, read.signature, read.source, now)
     return app
 
 
 def _sender(
-    gate: Gate,
-    attributes: dict[str, str],
-    data: bytes,
-    signature: str,
-    source: str,
-    now: datetime,
+    gate: Gate, key_id: str, covered: bytes, signature: str, source: str, now: datetime
 ) -> tuple[App | None, DeadLetterReason | None]:
-    key_id = attributes.get("keyid", "")
     if not signature or not key_id:
         return None, DeadLetterReason.UNSIGNED
     app = gate.directory.app(key_id, now)
@@ -215,7 +216,7 @@ def _sender(
         return None, DeadLetterReason.UNKNOWN_KEY
     try:
         genuine = _public_key(app.public_key).is_genuine(
-            base64.b64decode(signature, validate=True), signing_input(attributes, data)
+            base64.b64decode(signature, validate=True), covered
         )
     except (binascii.Error, ValueError):
         genuine = False

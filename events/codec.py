@@ -154,8 +154,12 @@ def encode(event: Event, *, signature: str = "", assertion: str = "") -> Encoded
 
 def headers_of(attributes: Mapping[str, str]) -> list[tuple[str, bytes]]:
     """Return attributes as the record headers of binary mode."""
-    named = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-    return [("content-type", JSON.encode()), *named]
+    return [(name, text.encode()) for name, text in text_headers_of(attributes)]
+
+
+def text_headers_of(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the record headers of binary mode before they are bytes, as they are stored."""
+    return [("content-type", JSON), *((f"ce_{name}", text) for name, text in attributes.items())]
 
 
 def data_of(payload: Payload) -> bytes:

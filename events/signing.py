@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 
-from models.canonical import NotCanonical, canonical, canonical_foreign
+from models.canonical import NotCanonical, canonical_foreign, canonical_texts
 from models.keys import PublicKey, SigningKey
 
 _TAG = b"partygrid-event-1\n"
@@ -27,7 +27,7 @@ def signing_input(attributes: Mapping[str, str], data: bytes) -> bytes:
     signed = {name: text for name, text in attributes.items() if name not in UNSIGNED}
     with suppress(NotCanonical):
         data = canonical_foreign(data)
-    return _TAG + canonical([signed, hashlib.sha256(data).hexdigest()])
+    return _TAG + canonical_texts([signed, hashlib.sha256(data).hexdigest()])
 
 
 def content_hash(attributes: Mapping[str, str], data: bytes) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from events.admission import ENGINE_KEY, ENGINE_SOURCE, vouch
-from events.codec import attributes_of, data_of, encode, type_name
+from events.codec import attributes_of, data_of, text_headers_of, type_name
 from events.contract.envelope import Acting, Event, Payload
 from events.contract.outgoing import CaseUpdated, DeadLettered, EventOutcome
 from events.contract.registry import RESTRICTED_PREFIX, TYPE_OF_PAYLOAD, Topic
@@ -130,16 +130,16 @@ class Outgoing:
         )
 
     def _row(self, event: Event, topic: str, now: datetime) -> Row:
-        signature = vouch(self._setting.own_key, attributes_of(event), data_of(event.data))
-        encoded = encode(event, signature=signature)
+        attributes, data = attributes_of(event), data_of(event.data)
+        attributes["signature"] = vouch(self._setting.own_key, attributes, data)
         return {
             "shard": self._shard,
             "topic": topic,
             "key": event.township,
             "source": event.source,
             "event_id": event.id,
-            "headers": to_json([[name, text.decode()] for name, text in encoded.headers]),
-            "value": encoded.value,
+            "headers": to_json(text_headers_of(attributes)),
+            "value": data,
             "created_at": self._recorded_at,
             "published_at": None,
             "partition": -1,

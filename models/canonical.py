@@ -6,7 +6,7 @@ spells everything as the standard asks. What others send may hold fractions and 
 goes through the reference implementation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import rfc8785
@@ -46,6 +46,11 @@ def canonical_struct(value: msgspec.Struct) -> bytes:
     Times are aware UTC and stand as RFC 3339 text. The types are trusted, not looked at again:
     a field that may hold any JSON is checked with `canonical` by whoever owns the Struct.
     """
+    return _spelled(value)
+
+
+def canonical_texts(value: Sequence[str | Mapping[str, str]]) -> bytes:
+    """Return the canonical JSON of texts under names that are ASCII, which is not looked at."""
     return _spelled(value)
 
 
