@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench import engine, figures, floor, latency, ways
+from bench import engine, figures, floor, latency, stages, ways
 from bench.figures import Figures
 from bench.ground import Ground, ground
 from bench.load import AT_A_TIME, Load, record
@@ -66,6 +66,9 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
     # A third of all records follow from others at most.
     few = _load(servers, seed=seed, at_least=3 * seconds * sum(latency.RATES) // 2, at_a_time=_FEW)
     return found._replace(
+        ceiling=floor.ceiling(servers, load),
+        pair=(floor.measure(servers, load, processes=2), engine.measure(servers, load, processes=2)),
+        stages=stages.measure(servers, load),
         engines={**found.engines, CHECKED: checked},
         latencies=latency.measure(servers, few, seconds=seconds),
         ways=ways.measure(servers, load, found.engines[PLAIN]),

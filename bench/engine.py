@@ -2,6 +2,9 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,13 +24,22 @@ class Run(NamedTuple):
     """What an engine did with a load."""
 
     records: int
-    took: timedelta
+    begun: datetime
+    ended: datetime
     #: how those records ended
     fates: Counter[str]
     #: share of the events that ended as they did when the load was made
     agreed: float
     #: rows of the outbox that were not published yet when the last record was committed
     unpublished: int
+    #: seconds of a processor that the engine's main thread took, and its others: reading, publishing
+    deciding: float
+    beside: float
+
+    @property
+    def took(self) -> timedelta:
+        """From the first record to the last."""
+        return self.ended - self.begun
 
     @property
     def rate(self) -> float:
@@ -35,17 +47,48 @@ class Run(NamedTuple):
         return self.records / self.took.total_seconds()
 
 
-def measure(ground: Ground, load: Load) -> Run:
-    """Let one engine process work a preloaded log off, its relay running."""
-    with ground.stage() as stage:
-        topics = stage.preload(load.log())
-        with stage.engine() as engine:
-            finished, unpublished = _wait(stage, engine, topics, len(load.records))
-            run = _result(stage, load, finished, topics, unpublished)
-        if run.records < len(load.records):
-            print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
-            print(engine.log.read_text(errors="replace")[-1500:])
-        return run
+def measure(ground: Ground, load: Load, *, processes: int = 1) -> Run:
+    """Let engine processes work preloaded logs off, their relays running; each has a stage."""
+    with ExitStack() as stack:
+        stages = [stack.enter_context(ground.stage()) for _ in range(processes)]
+        logs = [stage.preload(load.log()) for stage in stages]
+        engines = [
+            stack.enter_context(stage.engine(f"bench-{number}"))
+            for number, stage in enumerate(stages, 1)
+        ]
+        with ThreadPoolExecutor(processes) as watchers:
+            runs = [
+                watchers.submit(_watch, *one, load)
+                for one in zip(stages, engines, logs, strict=True)
+            ]
+        return _together([run.result() for run in runs])
+
+
+def _watch(stage: Stage, engine: EngineProcess, topics: Topics, load: Load) -> Run:
+    idle = engine.processor_time()
+    finished, unpublished = _wait(stage, engine, topics, len(load.records))
+    busy = engine.processor_time()
+    run = _result(stage, load, finished, topics, unpublished)._replace(
+        deciding=busy.main - idle.main, beside=busy.others - idle.others
+    )
+    if run.records < len(load.records):
+        print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
+        print(engine.log.read_text(errors="replace")[-1500:])
+    return run
+
+
+def _together(runs: Sequence[Run]) -> Run:
+    """Count what ran at the same time as one: from the first record of all to the last."""
+    return Run(
+        records=sum(run.records for run in runs),
+        begun=min(run.begun for run in runs),
+        ended=max(run.ended for run in runs),
+        fates=sum((run.fates for run in runs), Counter()),
+        agreed=sum(run.agreed for run in runs) / len(runs),
+        unpublished=sum(run.unpublished for run in runs),
+        deciding=sum(run.deciding for run in runs),
+        beside=sum(run.beside for run in runs),
+    )
 
 
 def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> tuple[datetime, int]:
@@ -93,8 +136,11 @@ def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpubl
     agreed = sum(ended.get(event) == fate for event, fate in load.outcomes.items())
     return Run(
         records=len(ended.keys() & load.outcomes.keys()),
-        took=finished - min(recorded_at for *_, recorded_at in rows),
+        begun=min(recorded_at for *_, recorded_at in rows),
+        ended=finished,
         fates=Counter(fate for _, _, fate, _ in rows),
         agreed=agreed / len(load.outcomes),
         unpublished=unpublished,
+        deciding=0.0,
+        beside=0.0,
     )

@@ -14,6 +14,7 @@ from rich.table import Table
 from bench.engine import Run
 from bench.floor import Floor
 from bench.latency import Latency
+from bench.stages import Stage
 from bench.ways import Way
 
 #: What was last accepted; written by hand or by `--accept`.
@@ -28,7 +29,12 @@ class Figures(NamedTuple):
     floor: Floor
     #: what was switched on → run
     engines: dict[str, Run]
+    #: the same rows by COPY
+    ceiling: Floor | None = None
+    #: two processes of the floor at once, and two engines
+    pair: tuple[Floor, Run] | None = None
     latencies: Sequence[Latency] = ()
+    stages: Sequence[Stage] = ()
     #: one event at a time; the engine first
     ways: Sequence[Way] = ()
 
@@ -37,22 +43,33 @@ class Figures(NamedTuple):
         return self.engines[name].rate / self.floor.rate
 
 
-_SPEED = ("", "records", "records/s", "÷ floor", "as recorded", "unpublished at the end")
+_SPEED = ("", "records", "records/s", "÷ floor", "as recorded", "unpublished", "µs main", "µs others")
 _LATENCY = ("events/s", "events", "p50 ms", "p95 ms", "p99 ms")
 _WAYS = ("one event at a time", "events", "events/s", "engine ÷ it")
+_STAGES = ("deciding and writing", "share", "µs a record, under the profiler")
 
 
 def speeds(found: Figures) -> list[tuple[str, ...]]:
     """Return the rows of the table of speeds."""
-    floor = found.floor
-    rows: list[tuple[str, ...]] = [
-        ("floor", f"{floor.records:,}", f"{floor.rate:,.0f}", "1.00", "", "")
-    ]
-    for name, run in found.engines.items():
-        ratio, agreed = f"{found.ratio(name):.2f}", f"{run.agreed:.1%}"
-        counts = (f"{run.records:,}", f"{run.rate:,.0f}")
-        rows.append((name, *counts, ratio, agreed, f"{run.unpublished:,}"))
+    rows = [_bare("floor", found.floor, found.floor)]
+    if found.ceiling is not None:
+        rows.append(_bare("the same rows by COPY", found.ceiling, found.floor))
+    rows += [_speed(name, run, found.floor) for name, run in found.engines.items()]
+    if found.pair is not None:
+        floor, run = found.pair
+        rows += [_bare("two processes: floor", floor, floor), _speed("two engines", run, floor)]
     return rows
+
+
+def _bare(name: str, one: Floor, floor: Floor) -> tuple[str, ...]:
+    ratio = f"{one.rate / floor.rate:.2f}"
+    return (name, f"{one.records:,}", f"{one.rate:,.0f}", ratio, "", "", "", "")
+
+
+def _speed(name: str, run: Run, floor: Floor) -> tuple[str, ...]:
+    counts = (f"{run.records:,}", f"{run.rate:,.0f}", f"{run.rate / floor.rate:.2f}")
+    threads = (f"{1e6 * one / run.records:,.0f}" for one in (run.deciding, run.beside))
+    return (name, *counts, f"{run.agreed:.1%}", f"{run.unpublished:,}", *threads)
 
 
 def delays(found: Figures) -> list[tuple[str, ...]]:
@@ -71,11 +88,18 @@ def one_at_a_time(found: Figures) -> list[tuple[str, ...]]:
     ]
 
 
+def parts(found: Figures) -> list[tuple[str, ...]]:
+    """Return the rows of the table of where the time goes."""
+    return [(one.name, f"{one.share:.0%}", f"{one.each:,.0f}") for one in found.stages]
+
+
 def show(found: Figures) -> None:
     """Print the tables."""
     _print(_SPEED, speeds(found))
     if found.latencies:
         _print(_LATENCY, delays(found))
+    if found.stages:
+        _print(_STAGES, parts(found))
     if found.ways:
         _print(_WAYS, one_at_a_time(found))
 

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import psutil
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pydantic import SecretStr
@@ -209,6 +210,13 @@ def plain_environment() -> dict[str, str]:
     return {key: text for key, text in os.environ.items() if not _OURS.match(key)}
 
 
+class ProcessorTime(NamedTuple):
+    """Seconds."""
+
+    main: float
+    others: float
+
+
 class EngineProcess:
     """One `partygrid engine` without Prefect. Use it as a context."""
 
@@ -234,6 +242,13 @@ class EngineProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def processor_time(self) -> "ProcessorTime":
+        """Return what its main thread took of a processor until now, and all its others."""
+        process = psutil.Process(self._process.pid)
+        main = sum(t.user_time + t.system_time for t in process.threads() if t.id == process.pid)
+        whole = process.cpu_times()
+        return ProcessorTime(main, whole.user + whole.system - main)
 
     def must_run(self) -> None:
         """Fail, with the end of its log, where it ended by itself."""
