@@ -9,6 +9,7 @@ import psycopg
 
 from bench.ground import EngineProcess, Ground, Stage, Topics
 from bench.load import Load
+from bench.memory import Memory, Sample, memory_of
 from models.values import Fate
 
 #: Seconds between two looks at the positions, and until the measurement is given up.
@@ -28,6 +29,7 @@ class Run(NamedTuple):
     agreed: float
     #: rows of the outbox that were not published yet when the last record was committed
     unpublished: int
+    memory: Memory
 
     @property
     def rate(self) -> float:
@@ -38,22 +40,35 @@ class Run(NamedTuple):
 def measure(ground: Ground, load: Load) -> Run:
     """Let one engine process work a preloaded log off, its relay running."""
     with ground.stage() as stage:
-        topics = stage.preload(load.log())
-        with stage.engine() as engine:
-            finished, unpublished = _wait(stage, engine, topics, len(load.records))
-            run = _result(stage, load, finished, topics, unpublished)
-        if run.records < len(load.records):
-            print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
-            print(engine.log.read_text(errors="replace")[-1500:])
-        return run
+        return run_on(stage, load)
 
 
-def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> tuple[datetime, int]:
-    """Return when the last event was seen to be committed, and what was not published then.
+def run_on(stage: Stage, load: Load) -> Run:
+    """Do so on these servers."""
+    topics = stage.preload(load.log())
+    with stage.engine() as engine:
+        end = _wait(stage, engine, topics, len(load.records))
+        run = _result(stage, load, topics, end)
+    if run.records < len(load.records):
+        print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
+        print(engine.log.read_text(errors="replace")[-1500:])
+    return run
+
+
+class _End(NamedTuple):
+    """When the last event was seen to be committed, and how it stood then."""
+
+    at: datetime
+    unpublished: int
+    samples: list[Sample]
+
+
+def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> _End:
+    """Wait for the last event.
 
     Where some acts were refused, fewer events follow: then it is over when no more come.
     """
-    deadline = time.monotonic() + _GIVE_UP
+    deadline, samples = time.monotonic() + _GIVE_UP, list[Sample]()
     with stage.connected() as connection:
         known, rose, seen = 0, time.monotonic(), (datetime.min.replace(tzinfo=UTC), 0)
         while known < events and (not known or time.monotonic() - rose < _QUIET):
@@ -61,10 +76,12 @@ def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> t
             if time.monotonic() > deadline:
                 raise TimeoutError("the engine did not get to the log's end")
             time.sleep(_LOOK)
-            if topics.are_decided(connection) and (found := _decided(connection, topics)) > known:
+            decided = topics.decided(connection)
+            samples.append(Sample(sum(decided.values()), engine.resident()))
+            if topics.are_passed(decided) and (found := _decided(connection, topics)) > known:
                 known, rose = found, time.monotonic()
                 (seen,) = connection.execute(_FINISHED).fetchall()
-    return seen
+    return _End(*seen, samples)
 
 
 _DECIDED = (
@@ -81,7 +98,7 @@ def _decided(connection: psycopg.Connection[Any], topics: Topics) -> int:
     return int(found)
 
 
-def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpublished: int) -> Run:
+def _result(stage: Stage, load: Load, topics: Topics, end: _End) -> Run:
     with stage.connected() as connection:
         rows = connection.execute(_RECORDED, (list(topics.ids.values()),)).fetchall()
     # The relay's own copy of a follow-up that lay in the log is known, and bears another time.
@@ -93,8 +110,9 @@ def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpubl
     agreed = sum(ended.get(event) == fate for event, fate in load.outcomes.items())
     return Run(
         records=len(ended.keys() & load.outcomes.keys()),
-        took=finished - min(recorded_at for *_, recorded_at in rows),
+        took=end.at - min(recorded_at for *_, recorded_at in rows),
         fates=Counter(fate for _, _, fate, _ in rows),
         agreed=agreed / len(load.outcomes),
-        unpublished=unpublished,
+        unpublished=end.unpublished,
+        memory=memory_of(end.samples),
     )

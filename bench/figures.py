@@ -21,6 +21,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 METHOD = Path(__file__).with_name("README.md")
 
 
+class Shown(NamedTuple):
+    """A table of its own."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 class Figures(NamedTuple):
     """Everything one run measured."""
 
@@ -28,6 +35,7 @@ class Figures(NamedTuple):
     #: what was switched on → run
     engines: dict[str, Run]
     latencies: Sequence[Latency] = ()
+    more: Sequence[Shown] = ()
 
     def ratio(self, name: str) -> float:
         """Return engine ÷ floor."""
@@ -64,6 +72,13 @@ def show(found: Figures) -> None:
     _print(_SPEED, speeds(found))
     if found.latencies:
         _print(_LATENCY, delays(found))
+    for table in found.more:
+        show_table(table)
+
+
+def show_table(table: Shown) -> None:
+    """Print one table."""
+    _print(*table)
 
 
 def _print(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -103,6 +118,7 @@ def write(found: Figures) -> None:
         " too: compare within a table, not between two of them.",
         _markdown(_SPEED, speeds(found)),
         *((_markdown(_LATENCY, delays(found)),) if found.latencies else ()),
+        *(_markdown(*table) for table in found.more),
         machine(),
         method[1].strip("\n") + method[2].rstrip("\n"),
     ]
