@@ -1,4 +1,4 @@
-"""When the next timer is due: known without reading every timer."""
+"""What an engine asks for again and again, or at its start: found without reading whole tables."""
 
 from datetime import timedelta
 
@@ -7,6 +7,7 @@ import pytest
 
 from models.ledger_store import due_timers, next_due
 from models.shard_store import make_shards
+from partygrid.operations.arrived_days import GUESSED_CASES
 from tests.one_shard import OneShard
 from tests.world import NOW
 
@@ -49,6 +50,12 @@ def test_those_that_are_due_are_found_by_the_index(
     found = due_timers(cursor, [0], NOW + timedelta(seconds=6), 2)
     assert [timer.subject for timer in found] == ["x2", "x4"]
     assert read_whole(cursor) == 0
+
+
+def test_limits_that_were_computed_with_guessed_days_have_an_index(shard: OneShard) -> None:
+    shard.db.execute("SET enable_seqscan = off")
+    plan = shard.rows(f"EXPLAIN {GUESSED_CASES}", [], "2026")
+    assert "ix_cases_guessed" in str(plan)
 
 
 def read_whole(cursor: psycopg.Cursor[tuple[object, ...]]) -> object:
