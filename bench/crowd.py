@@ -197,11 +197,15 @@ def _multiply(url: str, one: _Copied) -> None:
     with closing(bootstrap.connect(url)) as connection, connection.transaction():
         connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
         indexes = _indexes(connection, name)
-        for statement in (*_EMPTIED, *(drop for drop, _ in indexes)):
+        for statement in _EMPTIED:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        for drop, _ in indexes:
+            connection.execute(drop)
         connection.execute(_copies_of(one))
-        for statement in (*_DONE, *(make for _, make in indexes)):
+        for statement in _DONE:
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+        for _, make in indexes:
+            connection.execute(make)
         connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
 
 
@@ -240,7 +244,7 @@ def _copies_of(one: _Copied) -> sql.Composed:
     )
 
 
-def _indexes(connection: Connection, table: str) -> list[tuple[str, str]]:
+def _indexes(connection: Connection, table: str) -> list[tuple[bytes, bytes]]:
     """Return for each index the statements that drop and make it."""
     rows = connection.execute(
         "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid),"
@@ -249,12 +253,13 @@ def _indexes(connection: Connection, table: str) -> list[tuple[str, str]]:
         " WHERE i.indrelid = %s::regclass",
         (table,),
     ).fetchall()
+    change = f"ALTER TABLE {table}"
     return [
-        (f"DROP INDEX {index}", made)
-        if constraint is None
+        (f"DROP INDEX {index}".encode(), made.encode())
+        if name is None
         else (
-            f"ALTER TABLE {{}} DROP CONSTRAINT {constraint}",
-            f"ALTER TABLE {{}} ADD CONSTRAINT {constraint} {defined}",
+            f"{change} DROP CONSTRAINT {name}".encode(),
+            f"{change} ADD CONSTRAINT {name} {defined}".encode(),
         )
-        for index, made, constraint, defined in rows
+        for index, made, name, defined in rows
     ]
