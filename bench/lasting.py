@@ -26,7 +26,10 @@ def measure(servers: Ground, *, seed: int, events: int) -> dict[str, tuple[int, 
             _decide(stage, engine, stage.preload(part), samples)
             print(f"{samples[-1].events:,} records, {samples[-1].resident / 2**20:.0f} MB")
         with stage.connected() as connection:
-            ((decided,),) = connection.execute("SELECT count(*) FROM records").fetchall()
+            ((decided,),) = connection.execute(
+                "SELECT count(*) FROM records WHERE topic_id = ANY(%s)",
+                (list(stage.topic_ids().values()),),
+            ).fetchall()
     return {"engine": (decided, memory_of(samples))}
 
 

@@ -40,12 +40,16 @@ def planned(patterns: Sequence[Pattern], cases: int) -> list[Copies]:
     put_away = [one for one in patterns if not one.is_open and not one.clocks]
     share = len(HOME) / len(_TOWNSHIPS)
     running = (1 - _SETTLED * _clocks(settled)) / _clocks(under_way)
+    at_home = round(share * cases)
     found: list[Copies] = []
-    for townships, part, are_open in (
-        (HOME, share, _OPEN_AT_HOME),
-        (_TOWNSHIPS[len(HOME) :], 1 - share, (running - share * _OPEN_AT_HOME) / (1 - share)),
+    for townships, total, are_open in (
+        (HOME, at_home, _OPEN_AT_HOME),
+        (
+            _TOWNSHIPS[len(HOME) :],
+            cases - at_home,
+            (running - share * _OPEN_AT_HOME) / (1 - share),
+        ),
     ):
-        total = round(part * cases)
         counts = round(are_open * total), round(_SETTLED * total)
         for kind, count in zip((under_way, settled), counts, strict=True):
             found += _spread(kind, townships, count)
