@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench import engine, figures, floor, latency, stages, ways
+from bench import engine, figures, floor, lasting, latency, scale, stages, ways
 from bench.figures import Figures
 from bench.ground import Ground, ground
 from bench.load import AT_A_TIME, Load, record
@@ -26,9 +26,16 @@ def main(
     seconds: Annotated[int, typer.Option(help="So long at each rate.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the load.")] = 1,
     accept: Annotated[bool, typer.Option(help="Keep the ratio as the accepted one.")] = False,
+    events: Annotated[
+        int, typer.Option(help="Only the engine's memory, over so many records at least.")
+    ] = 0,
     write: Annotated[bool, typer.Option(help="Write docs/performance.md.")] = False,
 ) -> None:
     """Measure how quick the engine is beside what its parts allow."""
+    if events:
+        with ground() as servers:
+            figures.show_table(scale.memories(lasting.measure(servers, seed=seed, events=events)))
+        return
     with ground() as servers:
         load = _load(servers, seed=seed, at_least=records or (_SHORT if short else _RECORDS))
         found = _short(servers, load)
@@ -65,13 +72,21 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
     checked = engine.measure(servers, signed(load, servers.key))
     # A third of all records follow from others at most.
     few = _load(servers, seed=seed, at_least=3 * seconds * sum(latency.RATES) // 2, at_a_time=_FEW)
+    engines = {**found.engines, CHECKED: checked}
     return found._replace(
         ceiling=floor.ceiling(servers, load),
-        pair=(floor.measure(servers, load, processes=2), engine.measure(servers, load, processes=2)),
+        pair=(
+            floor.measure(servers, load, processes=2),
+            engine.measure(servers, load, processes=2),
+        ),
         stages=stages.measure(servers, load),
-        engines={**found.engines, CHECKED: checked},
-        latencies=latency.measure(servers, few, seconds=seconds),
         ways=ways.measure(servers, load, found.engines[PLAIN]),
+        engines=engines,
+        latencies=latency.measure(servers, few, seconds=seconds),
+        more=[
+            scale.memory_of(engines),
+            *scale.measure(servers, lambda many: _load(servers, seed=seed, at_least=many)),
+        ],
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from bench.ground import EngineProcess, Ground, Stage, Topics
+from bench.ground import EngineProcess, Ground, ProcessorTime, Stage, Topics
 from bench.load import Load
+from bench.memory import Memory, Sample, memory_of
 from models.values import Fate
 
 #: Seconds between two looks at the positions, and until the measurement is given up.
@@ -32,9 +33,10 @@ class Run(NamedTuple):
     agreed: float
     #: rows of the outbox that were not published yet when the last record was committed
     unpublished: int
-    #: seconds of a processor that the engine's main thread took, and its others: reading, publishing
-    deciding: float
-    beside: float
+    #: that the engine's main thread took, and its others: reading, publishing
+    processor: ProcessorTime
+    #: of the first where there are several
+    memory: Memory
 
     @property
     def took(self) -> timedelta:
@@ -51,26 +53,26 @@ def measure(ground: Ground, load: Load, *, processes: int = 1) -> Run:
     """Let engine processes work preloaded logs off, their relays running; each has a stage."""
     with ExitStack() as stack:
         stages = [stack.enter_context(ground.stage()) for _ in range(processes)]
-        logs = [stage.preload(load.log()) for stage in stages]
+        return run_on(stages, load)
+
+
+def run_on(stages: Sequence[Stage], load: Load) -> Run:
+    """Do so on these servers, an engine on each."""
+    logs = [stage.preload(load.log()) for stage in stages]
+    with ExitStack() as stack, ThreadPoolExecutor(len(stages)) as watchers:
         engines = [
             stack.enter_context(stage.engine(f"bench-{number}"))
             for number, stage in enumerate(stages, 1)
         ]
-        with ThreadPoolExecutor(processes) as watchers:
-            runs = [
-                watchers.submit(_watch, *one, load)
-                for one in zip(stages, engines, logs, strict=True)
-            ]
+        watched = zip(stages, engines, logs, strict=True)
+        runs = [watchers.submit(_watch, *one, load) for one in watched]
         return _together([run.result() for run in runs])
 
 
 def _watch(stage: Stage, engine: EngineProcess, topics: Topics, load: Load) -> Run:
     idle = engine.processor_time()
-    finished, unpublished = _wait(stage, engine, topics, len(load.records))
-    busy = engine.processor_time()
-    run = _result(stage, load, finished, topics, unpublished)._replace(
-        deciding=busy.main - idle.main, beside=busy.others - idle.others
-    )
+    end = _wait(stage, engine, topics, len(load.records))
+    run = _result(stage, load, topics, end, engine.processor_time().since(idle))
     if run.records < len(load.records):
         print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
         print(engine.log.read_text(errors="replace")[-1500:])
@@ -86,17 +88,28 @@ def _together(runs: Sequence[Run]) -> Run:
         fates=sum((run.fates for run in runs), Counter()),
         agreed=sum(run.agreed for run in runs) / len(runs),
         unpublished=sum(run.unpublished for run in runs),
-        deciding=sum(run.deciding for run in runs),
-        beside=sum(run.beside for run in runs),
+        processor=ProcessorTime(
+            main=sum(run.processor.main for run in runs),
+            others=sum(run.processor.others for run in runs),
+        ),
+        memory=runs[0].memory,
     )
 
 
-def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> tuple[datetime, int]:
-    """Return when the last event was seen to be committed, and what was not published then.
+class _End(NamedTuple):
+    """When the last event was seen to be committed, and how it stood then."""
+
+    at: datetime
+    unpublished: int
+    samples: list[Sample]
+
+
+def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> _End:
+    """Wait for the last event.
 
     Where some acts were refused, fewer events follow: then it is over when no more come.
     """
-    deadline = time.monotonic() + _GIVE_UP
+    deadline, samples = time.monotonic() + _GIVE_UP, list[Sample]()
     with stage.connected() as connection:
         known, rose, seen = 0, time.monotonic(), (datetime.min.replace(tzinfo=UTC), 0)
         while known < events and (not known or time.monotonic() - rose < _QUIET):
@@ -104,10 +117,12 @@ def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> t
             if time.monotonic() > deadline:
                 raise TimeoutError("the engine did not get to the log's end")
             time.sleep(_LOOK)
-            if topics.are_decided(connection) and (found := _decided(connection, topics)) > known:
+            decided = topics.decided(connection)
+            samples.append(Sample(sum(decided.values()), engine.resident()))
+            if topics.are_passed(decided) and (found := _decided(connection, topics)) > known:
                 known, rose = found, time.monotonic()
                 (seen,) = connection.execute(_FINISHED).fetchall()
-    return seen
+    return _End(*seen, samples)
 
 
 _DECIDED = (
@@ -124,7 +139,7 @@ def _decided(connection: psycopg.Connection[Any], topics: Topics) -> int:
     return int(found)
 
 
-def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpublished: int) -> Run:
+def _result(stage: Stage, load: Load, topics: Topics, end: _End, processor: ProcessorTime) -> Run:
     with stage.connected() as connection:
         rows = connection.execute(_RECORDED, (list(topics.ids.values()),)).fetchall()
     # The relay's own copy of a follow-up that lay in the log is known, and bears another time.
@@ -137,10 +152,10 @@ def _result(stage: Stage, load: Load, finished: datetime, topics: Topics, unpubl
     return Run(
         records=len(ended.keys() & load.outcomes.keys()),
         begun=min(recorded_at for *_, recorded_at in rows),
-        ended=finished,
+        ended=end.at,
         fates=Counter(fate for _, _, fate, _ in rows),
         agreed=agreed / len(load.outcomes),
-        unpublished=unpublished,
-        deciding=0.0,
-        beside=0.0,
+        unpublished=end.unpublished,
+        processor=processor,
+        memory=memory_of(end.samples),
     )

@@ -23,6 +23,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 METHOD = Path(__file__).with_name("README.md")
 
 
+class Shown(NamedTuple):
+    """A table of its own."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 class Figures(NamedTuple):
     """Everything one run measured."""
 
@@ -37,13 +44,23 @@ class Figures(NamedTuple):
     stages: Sequence[Stage] = ()
     #: one event at a time; the engine first
     ways: Sequence[Way] = ()
+    more: Sequence[Shown] = ()
 
     def ratio(self, name: str) -> float:
         """Return engine ÷ floor."""
         return self.engines[name].rate / self.floor.rate
 
 
-_SPEED = ("", "records", "records/s", "÷ floor", "as recorded", "unpublished", "µs main", "µs others")
+_SPEED = (
+    "",
+    "records",
+    "records/s",
+    "÷ floor",
+    "as recorded",
+    "unpublished",
+    "µs main",
+    "µs others",
+)
 _LATENCY = ("events/s", "events", "p50 ms", "p95 ms", "p99 ms")
 _WAYS = ("one event at a time", "events", "events/s", "engine ÷ it")
 _STAGES = ("deciding and writing", "share", "µs a record, under the profiler")
@@ -68,7 +85,7 @@ def _bare(name: str, one: Floor, floor: Floor) -> tuple[str, ...]:
 
 def _speed(name: str, run: Run, floor: Floor) -> tuple[str, ...]:
     counts = (f"{run.records:,}", f"{run.rate:,.0f}", f"{run.rate / floor.rate:.2f}")
-    threads = (f"{1e6 * one / run.records:,.0f}" for one in (run.deciding, run.beside))
+    threads = (f"{1e6 * one / run.records:,.0f}" for one in run.processor)
     return (name, *counts, f"{run.agreed:.1%}", f"{run.unpublished:,}", *threads)
 
 
@@ -102,6 +119,13 @@ def show(found: Figures) -> None:
         _print(_STAGES, parts(found))
     if found.ways:
         _print(_WAYS, one_at_a_time(found))
+    for table in found.more:
+        show_table(table)
+
+
+def show_table(table: Shown) -> None:
+    """Print one table."""
+    _print(*table)
 
 
 def _print(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -142,6 +166,7 @@ def write(found: Figures) -> None:
         _markdown(_SPEED, speeds(found)),
         *((_markdown(_LATENCY, delays(found)),) if found.latencies else ()),
         *((_markdown(_WAYS, one_at_a_time(found)),) if found.ways else ()),
+        *(_markdown(*table) for table in found.more),
         machine(),
         method[1].strip("\n") + method[2].rstrip("\n"),
     ]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -44,19 +44,19 @@ _STOP_WITHIN = 60
 class Ground:
     """A database server, and the founded county that every measurement gets a copy of."""
 
-    def __init__(self, folder: Path, postgres: Postgres) -> None:
-        """Found the county. `postgres` runs."""
+    def __init__(self, folder: Path, postgres: Postgres, like: "Ground | None" = None) -> None:
+        """Found the county. `postgres` runs. With the keys of `like` it decides that one's load."""
         self.folder, self._postgres = folder, postgres
-        bootstrap.migrate(postgres.url(_EMPTY))
-        self.county = County("founded", folder / "home")
+        bootstrap.migrate(postgres.url(EMPTY))
+        self.county: County = County("founded", like.county.home if like else folder / "home")
         #: of the app that signs
-        self.key = SigningKey.generate()
+        self.key: SigningKey = like.key if like else SigningKey.generate()
         self._found()
         self._numbers = count(1)
 
     def _found(self) -> None:
         name, home = self.county
-        self._postgres.create_database(name, template=_EMPTY)
+        self._postgres.create_database(name, template=EMPTY)
         with closing(OneShard(self._postgres.url(name), home, name="founder")) as shard:
             shard.found_county(_app(self.key))
 
@@ -86,14 +86,19 @@ class Ground:
         self._postgres.drop_database(_PREFECT)
 
     @contextmanager
-    def stage(self) -> Iterator["Stage"]:
-        """Give a copy of the database and an empty broker."""
+    def stage(self, url: str | None = None) -> Iterator["Stage"]:
+        """Give an empty broker, and that database or else a copy of the county's."""
         server = Tansu(self.folder / f"kafka-{next(self._numbers)}", free_port())
-        with self.database() as url, running(server.child()):
-            yield Stage(url, server.bootstrap, self.county.home)
+        with (
+            nullcontext(url) if url else self.database() as standing,
+            running(server.child()),
+        ):
+            yield Stage(standing, server.bootstrap, self.county.home)
 
 
-_EMPTY, _PREFECT = "empty", "prefect"
+#: The database that a new server must have.
+EMPTY = "empty"
+_PREFECT = "prefect"
 
 
 def _app(key: SigningKey) -> AppKeySet:
@@ -114,7 +119,7 @@ def ground() -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(prefix="partygrid-bench-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         folder.chmod(0o755)  # the server's own account passes through
-        postgres = Postgres(folder / "postgres", databases=(_EMPTY,))
+        postgres = Postgres(folder / "postgres", databases=(EMPTY,))
         with running(postgres.child()):
             yield Ground(folder, postgres)
 
@@ -136,10 +141,9 @@ class Topics(NamedTuple):
         rows = connection.execute(_POSITIONS).fetchall()
         return {topic: end for topic, end, known in rows if self.ids.get(topic) == known}
 
-    def are_decided(self, connection: psycopg.Connection[Any]) -> bool:
-        """Tell whether everything before the ends is decided and committed."""
-        positions = self.decided(connection)
-        return all(positions.get(topic, 0) >= end for topic, end in self.ends.items())
+    def are_passed(self, decided: Ends) -> bool:
+        """Tell whether everything that was written is among what is decided."""
+        return all(decided.get(topic, 0) >= end for topic, end in self.ends.items())
 
 
 class Stage:
@@ -189,8 +193,9 @@ class Stage:
 
     @contextmanager
     def connected(self) -> Iterator[psycopg.Connection[Any]]:
-        """Look into the database."""
+        """Look into the database, always by an index: so scans of a table are not ours."""
         with closing(bootstrap.connect(self.url, autocommit=True)) as connection:
+            connection.execute("SET enable_seqscan = off")
             yield connection
 
     @contextmanager
@@ -215,6 +220,10 @@ class ProcessorTime(NamedTuple):
 
     main: float
     others: float
+
+    def since(self, before: "ProcessorTime") -> "ProcessorTime":
+        """Return what was taken after `before`."""
+        return ProcessorTime(self.main - before.main, self.others - before.others)
 
 
 class EngineProcess:
@@ -249,6 +258,13 @@ class EngineProcess:
         main = sum(t.user_time + t.system_time for t in process.threads() if t.id == process.pid)
         whole = process.cpu_times()
         return ProcessorTime(main, whole.user + whole.system - main)
+
+    def resident(self) -> int:
+        """Return the bytes of memory it holds; 0 once it has ended."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
 
     def must_run(self) -> None:
         """Fail, with the end of its log, where it ended by itself."""

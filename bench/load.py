@@ -72,7 +72,7 @@ class Load(NamedTuple):
         Topics are read side by side, so that would be read before the work it closes. It comes
         from the engine itself.
         """
-        return [one for one in self.records if not (is_follow_up(one) and _closes(one))]
+        return [one for one in self.records if not closes_a_matter(one)]
 
     def said(self) -> list[RawRecord]:
         """Return what people sent."""
@@ -148,7 +148,7 @@ def record(
     with closing(Recording(url, home)) as shard:
         before, ids = counted(shard.db), list[str]()
         while len(shard.records) < at_least:
-            ids += _matters(shard, Draw(seed), range(len(ids), len(ids) + at_a_time), now)
+            ids += matters(shard, Draw(seed), range(len(ids), len(ids) + at_a_time), now)
         external = frozenset(
             (one.at.topic, one.at.offset) for one in shard.records if not is_follow_up(one)
         )
@@ -163,17 +163,29 @@ def record(
         )
 
 
-def _matters(shard: Recording, draw: Draw, numbers: Iterable[int], now: datetime) -> list[str]:
-    """Bring some matters to their end, one act of each after the other; returns the cases."""
+def matters(
+    shard: OneShard,
+    draw: Draw,
+    numbers: Iterable[int],
+    now: datetime,
+    *,
+    rounds: int = _MOST_ROUNDS,
+) -> list[str]:
+    """Bring some matters to their end, one act of each after the other; returns the cases.
+
+    After fewer `rounds` they are left as they stand then.
+    """
     filed = [_filed(shard, draw, number, now) for number in numbers]
     ids: list[str] = [case_id_of(event.source, event.id) for event in filed]
     events: Sequence[Event] = filed
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(rounds):
         if not events:
             return ids
         shard.say(now, *events)
         events = _acts(shard, ids, now)
-    raise AssertionError(f"some matters did not end: {_states(shard, ids)}")
+    if events and rounds == _MOST_ROUNDS:
+        raise AssertionError(f"some matters did not end: {_states(shard, ids)}")
+    return ids
 
 
 def _filed(shard: OneShard, draw: Draw, number: int, now: datetime) -> Event:
@@ -207,8 +219,9 @@ def is_follow_up(record: RawRecord) -> bool:
     return ("ce_source", ENGINE_SOURCE.encode()) in record.headers
 
 
-def _closes(record: RawRecord) -> bool:
-    return record.at.topic == str(Topic.FEEDBACK)
+def closes_a_matter(record: RawRecord) -> bool:
+    """Tell whether the engine said it to itself when a matter was about to be closed."""
+    return is_follow_up(record) and record.at.topic == str(Topic.FEEDBACK)
 
 
 def final_fates(connection: psycopg.Connection[Any]) -> dict[tuple[str, str], str]:

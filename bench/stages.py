@@ -65,9 +65,7 @@ def _by_purpose(stats: pstats.Stats, records: int) -> list[Stage]:
     for (file, _, _), (_, _, own, _, _) in stats.stats.items():  # type: ignore[attr-defined]
         seconds[_purpose(file)] += own
     whole = seconds.total()
-    return [
-        Stage(name, took / whole, 1e6 * took / records) for name, took in seconds.most_common()
-    ]
+    return [Stage(name, took / whole, 1e6 * took / records) for name, took in seconds.most_common()]
 
 
 def _purpose(file: str) -> str:
