@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from bench import engine, figures, floor, lasting, latency, scale, stages, ways
-from bench.figures import Figures
+from bench import engine, figures, floor, growth, lasting, latency, scale, stages, ways
+from bench.figures import Figures, Shown
 from bench.ground import Ground, ground
+from bench.growth import Measured
 from bench.load import AT_A_TIME, Load, record
 from bench.signed import signed
 
 #: Records of a whole run and of a short one.
-_RECORDS, _SHORT = 200_000, 20_000
+_RECORDS, _SHORT = 40_000, 15_000
 #: Matters under way at a time where events come one by one; this part of them in a small load.
 _FEW, _PART = 50, 20
 PLAIN, CHECKED = "engine", "engine, signatures checked"
@@ -73,8 +74,15 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
     # A third of all records follow from others at most.
     few = _load(servers, seed=seed, at_least=3 * seconds * sum(latency.RATES) // 2, at_a_time=_FEW)
     engines = {**found.engines, CHECKED: checked}
+    ceiling = floor.ceiling(servers, load)
+    measured = Measured(
+        records_per_case=len(load.records) / load.rows["cases"],
+        rate=checked.rate,
+        stored=ceiling.stored,
+        logged=load.logged(),
+    )
     return found._replace(
-        ceiling=floor.ceiling(servers, load),
+        ceiling=ceiling,
         pair=(
             floor.measure(servers, load, processes=2),
             engine.measure(servers, load, processes=2),
@@ -86,6 +94,7 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
         more=[
             scale.memory_of(engines),
             *scale.measure(servers, lambda many: _load(servers, seed=seed, at_least=many)),
+            Shown(growth.HEADS, growth.estimates(measured)),
         ],
     )
 

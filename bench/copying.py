@@ -30,3 +30,12 @@ def _copied(connection: psycopg.Connection[Any], name: str) -> timedelta:
             into.write(rows)
         connection.commit()
         return timedelta(seconds=time.perf_counter() - begun)
+
+
+def room(connection: psycopg.Connection[Any]) -> int:
+    """Return how many bytes these tables take with their indexes, as the server counts them."""
+    sizes = (
+        connection.execute("SELECT pg_total_relation_size(%s::regclass)", (name,)).fetchone()
+        for name in TABLES
+    )
+    return sum(size[0] for size in sizes if size is not None)

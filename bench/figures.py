@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.engine import Run
-from bench.floor import Floor
+from bench.floor import Ceiling, Floor
 from bench.latency import Latency
 from bench.stages import Stage
 from bench.ways import Way
@@ -37,7 +37,7 @@ class Figures(NamedTuple):
     #: what was switched on → run
     engines: dict[str, Run]
     #: the same rows by COPY
-    ceiling: Floor | None = None
+    ceiling: Ceiling | None = None
     #: two processes of the floor at once, and two engines
     pair: tuple[Floor, Run] | None = None
     latencies: Sequence[Latency] = ()
@@ -70,7 +70,7 @@ def speeds(found: Figures) -> list[tuple[str, ...]]:
     """Return the rows of the table of speeds."""
     rows = [_bare("floor", found.floor, found.floor)]
     if found.ceiling is not None:
-        rows.append(_bare("the same rows by COPY", found.ceiling, found.floor))
+        rows.append(_bare("the same rows by COPY", found.ceiling.speed, found.floor))
     rows += [_speed(name, run, found.floor) for name, run in found.engines.items()]
     if found.pair is not None:
         floor, run = found.pair
@@ -110,16 +110,21 @@ def parts(found: Figures) -> list[tuple[str, ...]]:
     return [(one.name, f"{one.share:.0%}", f"{one.each:,.0f}") for one in found.stages]
 
 
+def tables(found: Figures) -> list[Shown]:
+    """Return every table of which anything was measured."""
+    every = (
+        Shown(_SPEED, speeds(found)),
+        Shown(_LATENCY, delays(found)),
+        Shown(_STAGES, parts(found)),
+        Shown(_WAYS, one_at_a_time(found)),
+        *found.more,
+    )
+    return [one for one in every if one.rows]
+
+
 def show(found: Figures) -> None:
     """Print the tables."""
-    _print(_SPEED, speeds(found))
-    if found.latencies:
-        _print(_LATENCY, delays(found))
-    if found.stages:
-        _print(_STAGES, parts(found))
-    if found.ways:
-        _print(_WAYS, one_at_a_time(found))
-    for table in found.more:
+    for table in tables(found):
         show_table(table)
 
 
@@ -163,10 +168,7 @@ def write(found: Figures) -> None:
         "# How quick it is",
         "Written by `python -m bench --write`. Times are of one run on one machine that others use"
         " too: compare within a table, not between two of them.",
-        _markdown(_SPEED, speeds(found)),
-        *((_markdown(_LATENCY, delays(found)),) if found.latencies else ()),
-        *((_markdown(_WAYS, one_at_a_time(found)),) if found.ways else ()),
-        *(_markdown(*table) for table in found.more),
+        *(_markdown(*table) for table in tables(found)),
         machine(),
         method[1].strip("\n") + method[2].rstrip("\n"),
     ]

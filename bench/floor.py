@@ -48,13 +48,24 @@ def measure(ground: Ground, load: Load, *, processes: int = 1) -> Floor:
     return Floor(len(load.records) * processes, timedelta(seconds=took))
 
 
-def ceiling(ground: Ground, load: Load) -> Floor:
+class Ceiling(NamedTuple):
+    """The same rows by COPY, and the room they take."""
+
+    speed: Floor
+    #: bytes that a record left in the database, indexes included
+    stored: float
+
+
+def ceiling(ground: Ground, load: Load) -> Ceiling:
     """Write the rows once as the floor does, then time only the copying of what came of it."""
     with ground.database() as url, closing(bootstrap.connect(url)) as connection:
+        before = copying.room(connection)
         _stand_as_then(connection, load)
         for batch in load.writes:
             _write(connection, batch)
-        return Floor(len(load.records), copying.measure(connection))
+        stored = copying.room(connection) - before
+        speed = Floor(len(load.records), copying.measure(connection))
+    return Ceiling(speed, stored / len(load.records))
 
 
 def _beside(stages: Sequence[Stage], load: Load) -> list[tuple[float, float]]:
