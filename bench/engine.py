@@ -17,8 +17,8 @@ from models.values import Fate
 
 #: Seconds between two looks at the positions, and until the measurement is given up.
 _LOOK, _GIVE_UP = 0.05, 600
-#: Seconds after which nothing more is expected to follow.
-_QUIET = 10
+#: Seconds after which nothing more is expected to follow: more than the relay tries to write once.
+_QUIET = 15
 
 
 class Run(NamedTuple):
