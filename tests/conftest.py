@@ -9,9 +9,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from partygrid.embedded.child import running
 from partygrid.embedded.ports import free_port
@@ -45,6 +47,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: 2 if item.path in staying else item.path.parent.name != "acceptance"
     )
+
+
+#: Files that ask for the same play, which takes half a minute: one process makes it for both.
+_GOES_WITH = {
+    "tests/integration/test_marked_nowhere.py": "tests/integration/test_week_again.py",
+}
+
+
+class _ByPlay(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a process a file at a time, with those that go with it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _GOES_WITH.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByPlay:
+    """Share the tests out among processes."""
+    return _ByPlay(config, log)
 
 
 @pytest.fixture(scope="session")
