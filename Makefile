@@ -50,6 +50,9 @@ reliability: $(VENV)/.develops  ## Tests of faults, and their figures written in
 	-$(MAKE) --no-print-directory kafka-jars
 	PARTYGRID_WRITE_DOCS=1 $(BIN)/python -m pytest tests/services $(SHARED) -k faults $(ARGS)
 
+bench: $(VENV)/.benches  ## How quick the engine is beside what its parts allow; ARGS=--short in two minutes
+	$(BIN)/python -m bench $(ARGS)
+
 kafka-jars: $(KAFKA_JARS)/classes.jsa  ## Fetch Apache Kafka for these tests, once
 
 format: $(VENV)/.develops  ## Put code and templates into the common form
@@ -63,6 +66,7 @@ docs: $(VENV)/.develops  ## Write the generated pages anew
 lock: $(VENV)/.develops  ## Pin what pyproject.toml asks for; UPGRADE=1 the newest it allows
 	$(COMPILE) -o requirements.txt pyproject.toml
 	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(COMPILE) --extra bench -c requirements.txt -o requirements-bench.txt pyproject.toml
 	$(COMPILE) --only-build-deps --build-deps-for wheel --build-deps-for editable \
 		-o requirements-build.txt pyproject.toml
 
@@ -97,4 +101,8 @@ $(VENV)/.develops: requirements-dev.txt $(VENV)/.runs
 	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
-.PHONY: install demo check test test-services soak reliability kafka-jars format docs lock clean help
+$(VENV)/.benches: requirements-bench.txt $(VENV)/.develops
+	$(PIP) --require-hashes -r requirements-bench.txt
+	@touch $@
+
+.PHONY: install demo check test test-services soak reliability bench kafka-jars format docs lock clean help

@@ -10,6 +10,9 @@ from models.columns import big, json, moment, uuid_key, uuid_ref, words
 from models.table import Table, one_of
 from models.values import CaseState, Mark
 
+#: A limit was computed with days that were guessed.
+GUESSED = """due @> '{"provisional": true}' OR clocks @> '[{"deadline": {"provisional": true}}]'"""
+
 
 class Cases(Table, table=True):
     """One matter, from report to archive."""
@@ -22,6 +25,8 @@ class Cases(Table, table=True):
         Index("ix_cases_state", "township", "state"),
         Index("uq_cases_number", "number", unique=True, postgresql_where=text("number <> ''")),
         Index("ix_cases_history", "history_ref", postgresql_where=text("history_ref <> ''")),
+        # Very few: every engine asks for them at its start (`operations/arrived_days.py`).
+        Index("ix_cases_guessed", "shard", "id", postgresql_where=text(GUESSED)),
     )
     id: str = uuid_key()
     shard: int

@@ -220,14 +220,22 @@ def due_timers(
     ]
 
 
+# Shard by shard, so that the first entry of the index answers: for the least of a list of shards,
+# or of all, every timer is read.
+_NEXT_DUE = (
+    "SELECT min(first.due_at) FROM {} s CROSS JOIN LATERAL"
+    " (SELECT t.due_at FROM timers t WHERE t.shard = s.shard ORDER BY t.due_at LIMIT 1) AS first"
+)
+_NEXT_DUE_OF = _NEXT_DUE.format("(SELECT unnest(%s::int[]) AS shard)").encode()
+_NEXT_DUE_OF_ALL = _NEXT_DUE.format("shards").encode()
+
+
 def next_due(cursor: Cursor, shards: Sequence[int] | None = None) -> datetime | None:
     """Return when the next timer is due, of these shards or of all."""
     if shards is None:
-        row = cursor.execute("SELECT min(due_at) FROM timers").fetchone()
+        row = cursor.execute(_NEXT_DUE_OF_ALL).fetchone()
     else:
-        row = cursor.execute(
-            "SELECT min(due_at) FROM timers WHERE shard = ANY(%s)", (list(shards),)
-        ).fetchone()
+        row = cursor.execute(_NEXT_DUE_OF, (list(shards),)).fetchone()
     return row[0] if row else None
 
 

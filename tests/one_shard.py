@@ -203,8 +203,11 @@ class OneShard:
             " SELECT topic, headers, value FROM due ORDER BY id",
             (list(INBOUND_TOPICS),),
         ).fetchall()
-        self.db.commit()
+        self._keep_marks()
         return rows
+
+    def _keep_marks(self) -> None:
+        self.db.commit()
 
     def _due(self, moment: datetime) -> list[Any]:
         with self.db.cursor() as cursor:

@@ -141,7 +141,9 @@ def test_no_lock_file_records_addresses() -> None:
     assert [path.name for path in shipped_files() if path.name in LOCKS_WITH_ADDRESSES] == []
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-build"])
+@pytest.mark.parametrize(
+    "name", ["requirements", "requirements-dev", "requirements-bench", "requirements-build"]
+)
 def test_every_pinned_package_has_hashes_and_no_address(name: str) -> None:
     text = (ROOT / f"{name}.txt").read_text()
     assert not re.search(r"://|--index-url|--extra-index-url|--find-links", text)
@@ -154,9 +156,10 @@ def test_every_pinned_package_has_hashes_and_no_address(name: str) -> None:
     [
         (PROJECT["project"]["dependencies"], "requirements.txt"),
         (PROJECT["project"]["optional-dependencies"]["dev"], "requirements-dev.txt"),
+        (PROJECT["project"]["optional-dependencies"]["bench"], "requirements-bench.txt"),
         (PROJECT["build-system"]["requires"], "requirements-build.txt"),
     ],
-    ids=["runs", "develops", "builds"],
+    ids=["runs", "develops", "measures", "builds"],
 )
 def test_what_the_project_asks_for_is_pinned(group: list[str], file: str) -> None:
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / file).read_text(), re.MULTILINE))

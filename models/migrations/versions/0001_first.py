@@ -180,6 +180,7 @@ def upgrade() -> None:
     sa.CheckConstraint("state in ('STUB', 'REPORTED', 'SELF_CLOSED', 'VERIFYING', 'REGISTERED', 'REJECTED', 'MERGED', 'CONSULTING', 'DISPATCHED', 'ACCEPTED', 'RETURN_REQUESTED', 'HANDLING', 'SUSPENDED', 'WHISTLED', 'FEEDBACK', 'CHECKING', 'VISITING', 'CLOSED', 'REOPENED', 'CANCELLED', 'EVALUATED', 'ARCHIVED', 'HISTORY')", name=op.f('ck_cases_state_known')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_cases'))
     )
+    op.create_index('ix_cases_guessed', 'cases', ['shard', 'id'], unique=False, postgresql_where=sa.text('due @> \'{"provisional": true}\' OR clocks @> \'[{"deadline": {"provisional": true}}]\''))
     op.create_index('ix_cases_history', 'cases', ['history_ref'], unique=False, postgresql_where=sa.text("history_ref <> ''"))
     op.create_index('ix_cases_place', 'cases', ['township', 'category', 'reported_at'], unique=False)
     op.create_index('ix_cases_state', 'cases', ['township', 'state'], unique=False)
@@ -735,6 +736,7 @@ def downgrade() -> None:
     op.drop_index('ix_cases_state', table_name='cases')
     op.drop_index('ix_cases_place', table_name='cases')
     op.drop_index('ix_cases_history', table_name='cases', postgresql_where=sa.text("history_ref <> ''"))
+    op.drop_index('ix_cases_guessed', table_name='cases', postgresql_where=sa.text('due @> \'{"provisional": true}\' OR clocks @> \'[{"deadline": {"provisional": true}}]\''))
     op.drop_table('cases')
     op.drop_table('case_numbers')
     op.drop_table('calendars')

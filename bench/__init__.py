@@ -1,0 +1,1 @@
+"""How quick the engine is beside what its parts allow."""
