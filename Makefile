@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-JOBS ?= 2
+# One more than there are cores: a quarter of the time tests wait for servers.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -15,7 +16,7 @@ KAFKA := tests/services/kafka/pom.xml
 KAFKA_JARS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/partygrid/kafka-$(shell \
 	sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' $(KAFKA))
 # By file, in the order that tests/conftest.py gives them.
-SHARED := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+SHARED = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 TEMPLATES := $(wildcard web/templates notifications/templates)
 
 ##@ Using it
@@ -37,6 +38,9 @@ check: $(VENV)/.develops  ## Format, lint, types, layers, spelling, templates, g
 
 test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" some of them
 	$(BIN)/python -m pytest $(SHARED) $(ARGS)
+
+# Brokers and engines are busy all the time.
+test-services soak reliability: JOBS = 2
 
 test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17, Maven, docker-compose
 	-$(MAKE) --no-print-directory kafka-jars

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from partygrid.sample import TOWNSHIP_NAMES
+from partygrid.sample.township_names import TOWNSHIP_NAMES
 from partygrid.settings import read_settings
 
 if TYPE_CHECKING:

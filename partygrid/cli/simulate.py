@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from partygrid.sample import TOWNSHIP_NAMES
+from partygrid.sample.township_names import TOWNSHIP_NAMES
 from partygrid.settings import read_settings
 
 app = typer.Typer()

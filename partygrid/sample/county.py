@@ -18,7 +18,6 @@ from models.policy.load import default_pack_folder, load_policy
 from models.policy.people import Role
 from models.policy.schema import Policy
 from partygrid.directory_files.identity import Identity
-from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.sample.apps import register_apps
 from partygrid.sample.draw import Draw
 from partygrid.sample.offices import staff_county, staff_township
@@ -33,6 +32,7 @@ from partygrid.sample.places import (
 )
 from partygrid.sample.register import Register
 from partygrid.sample.rosters import roster_township
+from partygrid.sample.township_names import TOWNSHIP_NAMES
 from partygrid.sample.village_people import people_village
 
 SOURCE = "directory/sample"

@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from events.contract.directory import GridKind
 from models.policy.people import OrgKind
-from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.sample.outlines import Block, Lattice, Ring, split
 from partygrid.sample.register import Register
+from partygrid.sample.township_names import TOWNSHIP_NAMES
 
 COUNTY = "990101"
 COUNTY_NAME = "禾澜县"

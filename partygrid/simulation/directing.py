@@ -25,9 +25,9 @@ from partygrid.adapters import client_of
 from partygrid.clock import WallClock
 from partygrid.keyring import Keyring
 from partygrid.operations.audit import seal_file
-from partygrid.sample import TOWNSHIP_NAMES
 from partygrid.sample.county import Sample, sample_county
 from partygrid.sample.draw import Draw
+from partygrid.sample.township_names import TOWNSHIP_NAMES
 from partygrid.settings import Settings
 from partygrid.simulation.agenda import Said, next_tick
 from partygrid.simulation.changes import Changes
