@@ -14,7 +14,7 @@ from bench.load import AT_A_TIME, Load, record
 from bench.signed import signed
 
 #: Records of a whole run and of a short one.
-_RECORDS, _SHORT = 40_000, 15_000
+_RECORDS, _SHORT = 30_000, 15_000
 #: Matters under way at a time where events come one by one; this part of them in a small load.
 _FEW, _PART = 50, 20
 PLAIN, CHECKED = "engine", "engine, signatures checked"

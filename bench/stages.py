@@ -30,7 +30,7 @@ _PURPOSES = {
 }
 _POSTGRESQL, _OTHERS = "waiting for PostgreSQL, and its protocol", "Python's library, and the rest"
 #: More than are needed for steady shares.
-_ENOUGH = 20_000
+_ENOUGH = 8_000
 
 
 class Stage(NamedTuple):
