@@ -85,6 +85,7 @@ class Writer:
     def _write_together(self, records: Sequence[Record]) -> list[Told]:
         try:
             producer = self.connect()
+            keep_in_view(producer, {record.topic for record in records})
             futures = _hand_over_all(producer, records)
         except KafkaError:
             self.drop()
