@@ -123,6 +123,13 @@ class Torn(Writer):
     def connect(self) -> KafkaProducer:
         return self
 
+    @property
+    def _sender(self) -> "Torn":
+        return self
+
+    def add_topic(self, topic: str) -> None:
+        """Hear of a topic, as the producer's sender does."""
+
     def send(self, topic: str, *, value: bytes, **_: Any) -> Future:
         """Take a record as kafka-python's producer does."""
         self.sent.append(f"{topic}-{value.decode()}")
