@@ -11,7 +11,6 @@ from events.contract.assignment import (
     ProgressReported,
 )
 from events.contract.envelope import Acting, Payload
-from events.contract.feedback import VisitAnswered, VisitChannel, VisitResult
 from events.contract.reports import (
     OutcomeEvidence,
     Place,
@@ -25,9 +24,9 @@ from models.case import Case
 from models.clocks import ClockKind
 from models.handling import AssignmentState
 from models.policy.people import Role
-from models.policy.work import Satisfaction
 from models.values import CaseState
 from partygrid.sample.draw import Draw
+from tests.services.county_people import visited
 from tests.world import GRIDS, acting
 
 #: What the engine registers and closes by itself; and what is settled on the spot.
@@ -75,7 +74,7 @@ def next_act(case: Case) -> tuple[Payload, Acting] | None:
         case CaseState.CHECKING:
             return HandlingChecked(passed=True), acting(Role.CHECKER, township)
         case CaseState.VISITING if case.clock(ClockKind.VISIT) is not None:
-            return _visited(), acting(Role.VISITOR, township)
+            return visited(), acting(Role.VISITOR, township)
     return None
 
 
@@ -93,14 +92,4 @@ def _work(case: Case) -> Payload:
         opinion="已办好",
         shown_by=OutcomeEvidence.STATEMENT,
         without_helpers="不需要协办" if work.helpers else "",
-    )
-
-
-def _visited() -> VisitAnswered:
-    return VisitAnswered(
-        channel=VisitChannel.CALL,
-        result=VisitResult.ANSWERED,
-        contacted=True,
-        solved=True,
-        satisfaction=Satisfaction.SATISFIED,
     )

@@ -55,7 +55,7 @@ _GOES_WITH = {
 }
 
 
-class _ByPlay(LoadFileScheduling):  # type: ignore[misc]
+class _ByPlay(LoadFileScheduling):  # type: ignore[misc]  # has no types
     """Gives a process a file at a time, with those that go with it."""
 
     def _split_scope(self, nodeid: str) -> str:
