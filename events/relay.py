@@ -98,7 +98,6 @@ class Relay:
         self._client = client
         self._writer = Writer(
             client,
-            keeps=INBOUND_TOPICS,
             flush_seconds=_WAIT_FOR_ACKNOWLEDGEMENT,
             allow_auto_create_topics=False,  # `Broker.ensure` knows how many partitions
             linger_ms=0,

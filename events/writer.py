@@ -47,12 +47,11 @@ class Writer:
         self,
         client: Mapping[str, Any],
         *,
-        keeps: Iterable[str] = (),
         flush_seconds: float,
         **options: Any,
     ) -> None:
-        """`keeps` are topics it asks for whenever it asks for any; `options` are kafka-python's."""
-        self._client, self._keeps, self._options = client, tuple(keeps), options
+        """Connect later; `options` are kafka-python's."""
+        self._client, self._options = client, options
         self._flush_seconds = flush_seconds
         self._producer: KafkaProducer | None = None
 
@@ -64,11 +63,9 @@ class Writer:
     def connect(self) -> KafkaProducer:
         """Return the producer. Raises `KafkaError` where nobody answers."""
         if self._producer is None:
-            producer = KafkaProducer(
+            self._producer = KafkaProducer(
                 **self._client, acks="all", enable_idempotence=True, **self._options
             )
-            keep_in_view(producer, self._keeps)
-            self._producer = producer
         return self._producer
 
     def write(self, records: Sequence[Record]) -> list[Told]:
