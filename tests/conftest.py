@@ -20,6 +20,7 @@ from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.prefect_server import PrefectServer
 from partygrid.embedded.tansu import Tansu
+from tests.one_shard import County, founded
 
 # How long one example takes says nothing where the machine is shared: speed is shown in bench/.
 settings.register_profile("partygrid", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,6 +90,12 @@ def migrated(postgres: Postgres) -> str:
     if find_spec("partygrid.bootstrap"):
         import_module("partygrid.bootstrap").migrate(postgres.url(TEMPLATE))
     return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def county(postgres: Postgres, migrated: str, server_folder: Path) -> County:
+    """A database with the tests' county in it, founded once to be copied; keys lie in its home."""
+    return founded(postgres, migrated, server_folder / "founded")
 
 
 @pytest.fixture

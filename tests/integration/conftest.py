@@ -1,4 +1,4 @@
-"""A county that was founded once, to be copied for each test that decides on one shard."""
+"""A copy of the county for each test that decides on one shard, and a played week for some."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,13 +8,7 @@ import pytest
 
 from partygrid.embedded.postgres import Postgres
 from tests.integration.mixed_week import MixedWeek, mixed_week
-from tests.one_shard import County, OneShard, copied, founded
-
-
-@pytest.fixture(scope="session")
-def county(postgres: Postgres, migrated: str, server_folder: Path) -> County:
-    """A database with the tests' county in it; its keys lie in its home."""
-    return founded(postgres, migrated, server_folder / "founded")
+from tests.one_shard import County, OneShard, copied
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from events.clients import Admin, Consumer
 from events.contract.registry import RESTRICTED_PREFIX
 from partygrid.adapters import GROUP
 from partygrid.embedded.postgres import Postgres
-from tests.one_shard import County, copied, founded
+from tests.one_shard import County, copied
 from tests.rigged import wait_until
 from tests.services.apache import EVERY_RIGHT, Apache, Login
 from tests.services.secured import Installation, installed, known_app, register
@@ -49,11 +49,6 @@ READS = {
     "app/centre": {OUTCOMES["app/centre"], *UPDATES},
     ENGINES: {*OWN_TOPICS, *SECRET_UPDATES},
 }
-
-
-@pytest.fixture(scope="module")
-def county(postgres: Postgres, migrated: str, server_folder: Path) -> County:
-    return founded(postgres, migrated, server_folder / "founded-for-accounts")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from partygrid import bootstrap
 from partygrid.embedded.ports import free_port, http_ok
 from partygrid.embedded.postgres import Postgres
 from partygrid.settings import Settings
-from tests.one_shard import County, copied, founded
+from tests.one_shard import County, copied
 from tests.rigged import wait_until
 from tests.services.apache import Apache
 from tests.services.secured import Installation, installed, known_app
@@ -33,11 +33,6 @@ REPORT = ReportFiled(
     grid=GRID, category="06-02", source=ReportSource.GRID_MEMBER, title="村口路灯不亮"
 )
 MEMBER = Acting(actor=person("grid_member", GRID), role="grid_member", org=GRID)
-
-
-@pytest.fixture(scope="module")
-def county(postgres: Postgres, migrated: str, server_folder: Path) -> County:
-    return founded(postgres, migrated, server_folder / "founded-for-the-way")
 
 
 @pytest.fixture
