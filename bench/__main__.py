@@ -7,16 +7,21 @@ from typing import Annotated
 import typer
 
 from bench import engine, figures, floor, growth, lasting, latency, scale, stages, ways
+from bench.engine import Run
 from bench.figures import Figures, Shown
+from bench.floor import Floor
 from bench.ground import Ground, ground
 from bench.growth import Measured
 from bench.load import AT_A_TIME, Load, record
 from bench.signed import signed
+from tests.world import TOWNSHIPS
 
 #: Records of a whole run and of a short one.
 _RECORDS, _SHORT = 30_000, 15_000
 #: Matters under way at a time where events come one by one; this part of them in a small load.
 _FEW, _PART = 50, 20
+#: Of the installation that two engines share: each gets half of them, with one of the townships.
+_SHARDS = 6
 PLAIN, CHECKED = "engine", "engine, signatures checked"
 
 
@@ -30,14 +35,17 @@ def main(
     events: Annotated[
         int, typer.Option(help="Only the engine's memory, over so many records at least.")
     ] = 0,
+    embedded: Annotated[
+        bool, typer.Option(help="On the broker that comes along, also where Apache Kafka is.")
+    ] = False,
     write: Annotated[bool, typer.Option(help="Write docs/performance.md.")] = False,
 ) -> None:
     """Measure how quick the engine is beside what its parts allow."""
     if events:
-        with ground() as servers:
+        with ground(embedded=embedded) as servers:
             figures.show_table(scale.memories(lasting.measure(servers, seed=seed, events=events)))
         return
-    with ground() as servers:
+    with ground(embedded=embedded) as servers:
         load = _load(servers, seed=seed, at_least=records or (_SHORT if short else _RECORDS))
         found = _short(servers, load)
         if not short:
@@ -47,10 +55,12 @@ def main(
     if accept:
         figures.accept(found, PLAIN)
     if write:
-        figures.write(found)
+        figures.write(found, servers.brokers.name)
 
 
-def _load(servers: Ground, *, seed: int, at_least: int, at_a_time: int = 0) -> Load:
+def _load(
+    servers: Ground, *, seed: int, at_least: int, at_a_time: int = 0, township: str = ""
+) -> Load:
     begun = time.monotonic()
     with servers.database() as url:
         made = record(
@@ -60,17 +70,18 @@ def _load(servers: Ground, *, seed: int, at_least: int, at_a_time: int = 0) -> L
             at_least=at_least,
             at_a_time=at_a_time or max(_FEW, min(AT_A_TIME, at_least // _PART)),
             now=datetime.now(UTC),
+            township=township,
         )
     print(f"{len(made.records):,} records decided once in {time.monotonic() - begun:.0f} s")
     return made
 
 
 def _short(servers: Ground, load: Load) -> Figures:
-    return Figures(floor.measure(servers, load), {PLAIN: engine.measure(servers, load)})
+    return Figures(floor.measure(servers, [load]), {PLAIN: engine.measure(servers, [load])})
 
 
 def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: int) -> Figures:
-    checked = engine.measure(servers, signed(load, servers.key))
+    checked = engine.measure(servers, [signed(load, servers.key)])
     # A third of all records follow from others at most.
     few = _load(servers, seed=seed, at_least=3 * seconds * sum(latency.RATES) // 2, at_a_time=_FEW)
     engines = {**found.engines, CHECKED: checked}
@@ -83,10 +94,7 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
     )
     return found._replace(
         ceiling=ceiling,
-        pair=(
-            floor.measure(servers, load, processes=2),
-            engine.measure(servers, load, processes=2),
-        ),
+        pair=_pair(servers, seed=seed, at_least=len(load.records)),
         stages=stages.measure(servers, load),
         ways=ways.measure(servers, load, found.engines[PLAIN]),
         engines=engines,
@@ -96,6 +104,18 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
             *scale.measure(servers, lambda many: _load(servers, seed=seed, at_least=many)),
             Shown(growth.HEADS, growth.estimates(measured)),
         ],
+    )
+
+
+def _pair(servers: Ground, *, seed: int, at_least: int) -> tuple[Floor, Run]:
+    """Measure two processes of the floor, then two engines of one installation."""
+    loads = [
+        _load(servers, seed=seed + number, at_least=at_least, township=township)
+        for number, township in enumerate(TOWNSHIPS, 1)
+    ]
+    return (
+        floor.measure(servers, loads, partitions=_SHARDS),
+        engine.measure(servers, loads, processes=len(loads), partitions=_SHARDS),
     )
 
 

@@ -70,7 +70,7 @@ def crowded(like: Ground, *, cases: int) -> Iterator[Crowd]:
     folder.mkdir(mode=0o755)
     server = Postgres(folder / "postgres", databases=(EMPTY,))
     with running(_with(replace(server, durable=False).child(), _HASTY)):
-        ground = Ground(folder, server, like)
+        ground = Ground(folder, server, like.brokers, like)
         begun = time.monotonic()
         made = _made(ground, server, cases)
     os.sync()  # else the disk is at it while something is measured
@@ -93,8 +93,8 @@ def _made(ground: Ground, server: Postgres, cases: int) -> Made:
 
 def measure(crowd: Crowd, load: Load) -> Speeds:
     """Let an engine work the load off where there are no cases, where there are, and once more."""
-    before = engine.measure(crowd.ground, load)
+    before = engine.measure(crowd.ground, [load])
     scanned = crowd.scans()
     with crowd.ground.stage(crowd.url) as stage:
-        full = engine.run_on([stage], load)
-    return Speeds(before, full, engine.measure(crowd.ground, load), crowd.scans() - scanned)
+        full = engine.run_on(stage, [load])
+    return Speeds(before, full, engine.measure(crowd.ground, [load]), crowd.scans() - scanned)

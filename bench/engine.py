@@ -3,14 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
 
-from bench.ground import EngineProcess, Ground, ProcessorTime, Stage, Topics
+from bench.ground import EngineProcess, Ground, ProcessorTime, Stage, Topics, together
 from bench.load import Load
 from bench.memory import Memory, Sample, memory_of
 from models.values import Fate
@@ -33,7 +32,7 @@ class Run(NamedTuple):
     agreed: float
     #: rows of the outbox that were not published yet when the last record was committed
     unpublished: int
-    #: that the engine's main thread took, and its others: reading, publishing
+    #: that the engines' main threads took, and their others: reading, publishing
     processor: ProcessorTime
     #: of the first where there are several
     memory: Memory
@@ -49,51 +48,34 @@ class Run(NamedTuple):
         return self.records / self.took.total_seconds()
 
 
-def measure(ground: Ground, load: Load, *, processes: int = 1) -> Run:
-    """Let engine processes work preloaded logs off, their relays running; each has a stage."""
+def measure(
+    ground: Ground, loads: Sequence[Load], *, processes: int = 1, partitions: int = 1
+) -> Run:
+    """Let engines of one installation work a preloaded log off, their relays running."""
+    with ground.stage(partitions=partitions) as stage:
+        return run_on(stage, loads, processes=processes)
+
+
+def run_on(stage: Stage, loads: Sequence[Load], *, processes: int = 1) -> Run:
+    """Do so on these servers. Several engines start at once and share the shards out."""
+    topics = stage.preload([record for load in loads for record in load.log()])
     with ExitStack() as stack:
-        stages = [stack.enter_context(ground.stage()) for _ in range(processes)]
-        return run_on(stages, load)
-
-
-def run_on(stages: Sequence[Stage], load: Load) -> Run:
-    """Do so on these servers, an engine on each."""
-    logs = [stage.preload(load.log()) for stage in stages]
-    with ExitStack() as stack, ThreadPoolExecutor(len(stages)) as watchers:
         engines = [
             stack.enter_context(stage.engine(f"bench-{number}"))
-            for number, stage in enumerate(stages, 1)
+            for number in range(1, 1 + processes)
         ]
-        watched = zip(stages, engines, logs, strict=True)
-        runs = [watchers.submit(_watch, *one, load) for one in watched]
-        return _together([run.result() for run in runs])
-
-
-def _watch(stage: Stage, engine: EngineProcess, topics: Topics, load: Load) -> Run:
-    idle = engine.processor_time()
-    end = _wait(stage, engine, topics, len(load.records))
-    run = _result(stage, load, topics, end, engine.processor_time().since(idle))
-    if run.records < len(load.records):
-        print(f"{len(load.records) - run.records} events did not follow; the engine's log ends")
-        print(engine.log.read_text(errors="replace")[-1500:])
+        idle = [engine.processor_time() for engine in engines]
+        events = sum(len(load.records) for load in loads)
+        end = _wait(stage, engines, topics, events)
+        took = [
+            engine.processor_time().since(was) for engine, was in zip(engines, idle, strict=True)
+        ]
+        run = _result(stage, loads, topics, end, together(took))
+        if run.records < events:
+            print(f"{events - run.records} events did not follow; the engines' logs end")
+            for engine in engines:
+                print(engine.log.read_text(errors="replace")[-1500:])
     return run
-
-
-def _together(runs: Sequence[Run]) -> Run:
-    """Count what ran at the same time as one: from the first record of all to the last."""
-    return Run(
-        records=sum(run.records for run in runs),
-        begun=min(run.begun for run in runs),
-        ended=max(run.ended for run in runs),
-        fates=sum((run.fates for run in runs), Counter()),
-        agreed=sum(run.agreed for run in runs) / len(runs),
-        unpublished=sum(run.unpublished for run in runs),
-        processor=ProcessorTime(
-            main=sum(run.processor.main for run in runs),
-            others=sum(run.processor.others for run in runs),
-        ),
-        memory=runs[0].memory,
-    )
 
 
 class _End(NamedTuple):
@@ -104,7 +86,7 @@ class _End(NamedTuple):
     samples: list[Sample]
 
 
-def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> _End:
+def _wait(stage: Stage, engines: Sequence[EngineProcess], topics: Topics, events: int) -> _End:
     """Wait for the last event.
 
     Where some acts were refused, fewer events follow: then it is over when no more come.
@@ -113,12 +95,13 @@ def _wait(stage: Stage, engine: EngineProcess, topics: Topics, events: int) -> _
     with stage.connected() as connection:
         known, rose, seen = 0, time.monotonic(), (datetime.min.replace(tzinfo=UTC), 0)
         while known < events and (not known or time.monotonic() - rose < _QUIET):
-            engine.must_run()
+            for engine in engines:
+                engine.must_run()
             if time.monotonic() > deadline:
                 raise TimeoutError("the engine did not get to the log's end")
             time.sleep(_LOOK)
             decided = topics.decided(connection)
-            samples.append(Sample(sum(decided.values()), engine.resident()))
+            samples.append(Sample(sum(decided.values()), engines[0].resident()))
             if topics.are_passed(decided) and (found := _decided(connection, topics)) > known:
                 known, rose = found, time.monotonic()
                 (seen,) = connection.execute(_FINISHED).fetchall()
@@ -139,7 +122,10 @@ def _decided(connection: psycopg.Connection[Any], topics: Topics) -> int:
     return int(found)
 
 
-def _result(stage: Stage, load: Load, topics: Topics, end: _End, processor: ProcessorTime) -> Run:
+def _result(
+    stage: Stage, loads: Sequence[Load], topics: Topics, end: _End, processor: ProcessorTime
+) -> Run:
+    outcomes = {event: fate for load in loads for event, fate in load.outcomes.items()}
     with stage.connected() as connection:
         rows = connection.execute(_RECORDED, (list(topics.ids.values()),)).fetchall()
     # The relay's own copy of a follow-up that lay in the log is known, and bears another time.
@@ -148,13 +134,13 @@ def _result(stage: Stage, load: Load, topics: Topics, end: _End, processor: Proc
         for source, event_id, fate, _ in rows
         if fate not in (Fate.DUPLICATE, Fate.DEAD_LETTERED)
     }
-    agreed = sum(ended.get(event) == fate for event, fate in load.outcomes.items())
+    agreed = sum(ended.get(event) == fate for event, fate in outcomes.items())
     return Run(
-        records=len(ended.keys() & load.outcomes.keys()),
+        records=len(ended.keys() & outcomes.keys()),
         begun=min(recorded_at for *_, recorded_at in rows),
         ended=end.at,
         fates=Counter(fate for _, _, fate, _ in rows),
-        agreed=agreed / len(load.outcomes),
+        agreed=agreed / len(outcomes),
         unpublished=end.unpublished,
         processor=processor,
         memory=memory_of(end.samples),

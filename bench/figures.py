@@ -161,7 +161,7 @@ def accept(found: Figures, name: str) -> None:
     )
 
 
-def write(found: Figures) -> None:
+def write(found: Figures, broker: str) -> None:
     """Write docs/performance.md: tables, machine, method."""
     method = METHOD.read_text(encoding="utf-8").partition("\n## ")
     page = [
@@ -169,7 +169,7 @@ def write(found: Figures) -> None:
         "Written by `python -m bench --write`. Times are of one run on one machine that others use"
         " too: compare within a table, not between two of them.",
         *(_markdown(*table) for table in tables(found)),
-        machine(),
+        machine(broker),
         method[1].strip("\n") + method[2].rstrip("\n"),
     ]
     PAGE.write_text("\n\n".join(page) + "\n", encoding="utf-8")
@@ -180,12 +180,12 @@ def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def machine() -> str:
+def machine(broker: str) -> str:
     """Say on what it was measured."""
     memory = psutil.virtual_memory().total / 2**30
     load = os.getloadavg()[0]
     return (
         f"{os.cpu_count()} cores, {memory:.0f} GB of memory, {platform.system()},"
-        f" Python {platform.python_version()}, the broker and the PostgreSQL that come along;"
+        f" Python {platform.python_version()}, {broker}, the PostgreSQL that comes along;"
         f" load average {load:.1f} at the end."
     )

@@ -16,8 +16,9 @@ import psycopg
 from kafka import KafkaConsumer
 
 from bench import copying
-from bench.ground import Ground, Stage
+from bench.ground import Ground, Stage, township_of
 from bench.load import BATCH_MAX, Load, Written, counted
+from events.partitions import partition_of
 from partygrid import bootstrap
 
 #: As many as the engine takes at a time.
@@ -37,15 +38,19 @@ class Floor(NamedTuple):
         return self.records / self.took.total_seconds()
 
 
-def measure(ground: Ground, load: Load, *, processes: int = 1) -> Floor:
-    """Read the load from a log and write its rows; several processes have a stage each."""
+def measure(ground: Ground, loads: Sequence[Load], *, partitions: int = 1) -> Floor:
+    """Read each load from its partitions of one log and write its rows, a process for each.
+
+    Each has a database of its own in the same server, as all were decided on the same shard.
+    """
     with ExitStack() as stack:
-        stages = [stack.enter_context(ground.stage()) for _ in range(processes)]
-        for stage in stages:
-            stage.preload(load.records)
-        spans = _beside(stages, load) if processes > 1 else [_alone(stages[0], load)]
+        stage = stack.enter_context(ground.stage(partitions=partitions))
+        stage.preload([record for load in loads for record in load.records])
+        urls = [stack.enter_context(ground.database()) for _ in loads]
+        parts = [_Part(stage, url, load) for url, load in zip(urls, loads, strict=True)]
+        spans = _beside(parts) if len(parts) > 1 else [parts[0].work_off()]
     took = max(ended for _, ended in spans) - min(begun for begun, _ in spans)
-    return Floor(len(load.records) * processes, timedelta(seconds=took))
+    return Floor(sum(len(load.records) for load in loads), timedelta(seconds=took))
 
 
 class Ceiling(NamedTuple):
@@ -68,13 +73,38 @@ def ceiling(ground: Ground, load: Load) -> Ceiling:
     return Ceiling(speed, stored / len(load.records))
 
 
-def _beside(stages: Sequence[Stage], load: Load) -> list[tuple[float, float]]:
-    """Let a process work for each stage, all at once; they have the load from their parent."""
+class _Part(NamedTuple):
+    """What one process reads and writes."""
+
+    stage: Stage
+    url: str
+    load: Load
+
+    def work_off(self) -> tuple[float, float]:
+        """Return when it began and ended, by the system's steady clock."""
+        with (
+            closing(self.stage.consumer(self._partitions())) as consumer,
+            closing(bootstrap.connect(self.url)) as connection,
+        ):
+            before = counted(connection)
+            _stand_as_then(connection, self.load)
+            span = _work_off(consumer, connection, self.load.writes)
+            written = counted(connection) - before
+        rows = self.load.rows
+        assert written == rows, f"the floor wrote {written}, deciding wrote {rows}"
+        return span
+
+    def _partitions(self) -> set[int]:
+        townships = {township_of(record) for record in self.load.records}
+        return {partition_of(one, self.stage.settings.partitions) for one in townships}
+
+
+def _beside(parts: Sequence[_Part]) -> list[tuple[float, float]]:
+    """Let a process work for each part, all at once; they have the loads from their parent."""
     several = multiprocessing.get_context("fork")
     spans = several.SimpleQueue()
     workers = [
-        several.Process(target=lambda stage=stage: spans.put(_alone(stage, load)))
-        for stage in stages
+        several.Process(target=lambda part=part: spans.put(part.work_off())) for part in parts
     ]
     for worker in workers:
         worker.start()
@@ -82,20 +112,6 @@ def _beside(stages: Sequence[Stage], load: Load) -> list[tuple[float, float]]:
         worker.join(_GIVE_UP)
         assert worker.exitcode == 0, "a process of the floor failed"
     return [spans.get() for _ in workers]
-
-
-def _alone(stage: Stage, load: Load) -> tuple[float, float]:
-    """Work one stage off; returns when it began and ended, by the system's steady clock."""
-    with (
-        closing(stage.consumer()) as consumer,
-        closing(bootstrap.connect(stage.url)) as connection,
-    ):
-        before = counted(connection)
-        _stand_as_then(connection, load)
-        span = _work_off(consumer, connection, load.writes)
-        written = counted(connection) - before
-    assert written == load.rows, f"the floor wrote {written}, deciding wrote {load.rows}"
-    return span
 
 
 def _stand_as_then(connection: psycopg.Connection[Any], load: Load) -> None:
@@ -130,7 +146,6 @@ def _counts(consumer: KafkaConsumer) -> Iterator[int]:
 
 
 def _write(connection: psycopg.Connection[Any], batch: Written) -> None:
-    with connection.transaction(), connection.pipeline():
-        plain, raw = psycopg.Cursor(connection), psycopg.RawCursor(connection)
+    with connection.transaction(), connection.pipeline(), psycopg.Cursor(connection) as cursor:
         for statement in batch.statements:
-            (raw if statement.raw else plain).execute(statement.query, statement.values)
+            cursor.execute(statement.query, statement.values)

@@ -1,4 +1,4 @@
-"""The servers of a run: PostgreSQL for all of it, a broker for each measurement, engines."""
+"""The servers of a run: PostgreSQL for all of it, an empty broker for each measurement, engines."""
 
 import base64
 import os
@@ -7,35 +7,35 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import psutil
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from pydantic import SecretStr
 
+from bench.brokers import Brokers, brokers
 from events.broker import OWN_TOPICS, Broker, client_settings
 from events.contract.directory import AppKeySet
 from events.contract.registry import INBOUND_TOPICS
 from flows.batch import RawRecord
 from models.keys import SigningKey
+from models.shard_store import make_shards
 from partygrid import bootstrap
 from partygrid.embedded.child import dies_with_us, running
 from partygrid.embedded.ports import free_port
 from partygrid.embedded.postgres import Postgres
 from partygrid.embedded.prefect_server import PrefectServer
-from partygrid.embedded.tansu import Tansu
 from partygrid.settings import Settings
 from tests.one_shard import County, OneShard
 from tests.rig import SOURCE
 from tests.world import COUNTY, SINCE
 
-#: topic → offset
-Ends = dict[str, int]
+#: topic and partition → offset
+Ends = dict[tuple[str, int], int]
 
 _OURS = re.compile(r"PARTYGRID_|PREFECT_")
 _STOP_WITHIN = 60
@@ -44,9 +44,11 @@ _STOP_WITHIN = 60
 class Ground:
     """A database server, and the founded county that every measurement gets a copy of."""
 
-    def __init__(self, folder: Path, postgres: Postgres, like: "Ground | None" = None) -> None:
+    def __init__(
+        self, folder: Path, postgres: Postgres, brokers: Brokers, like: "Ground | None" = None
+    ) -> None:
         """Found the county. `postgres` runs. With the keys of `like` it decides that one's load."""
-        self.folder, self._postgres = folder, postgres
+        self.folder, self._postgres, self.brokers = folder, postgres, brokers
         bootstrap.migrate(postgres.url(EMPTY))
         self.county: County = County("founded", like.county.home if like else folder / "home")
         #: of the app that signs
@@ -86,14 +88,15 @@ class Ground:
         self._postgres.drop_database(_PREFECT)
 
     @contextmanager
-    def stage(self, url: str | None = None) -> Iterator["Stage"]:
+    def stage(self, url: str | None = None, *, partitions: int = 1) -> Iterator["Stage"]:
         """Give an empty broker, and that database or else a copy of the county's."""
-        server = Tansu(self.folder / f"kafka-{next(self._numbers)}", free_port())
         with (
             nullcontext(url) if url else self.database() as standing,
-            running(server.child()),
+            self.brokers.empty(
+                self.county.home, partitions=partitions, database=standing
+            ) as settings,
         ):
-            yield Stage(standing, server.bootstrap, self.county.home)
+            yield Stage(standing, settings)
 
 
 #: The database that a new server must have.
@@ -114,18 +117,21 @@ def _app(key: SigningKey) -> AppKeySet:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """Start PostgreSQL as an installation runs it: every commit reaches the disk."""
+def ground(*, embedded: bool = False) -> Iterator[Ground]:
+    """Start PostgreSQL as an installation runs it: every commit reaches the disk.
+
+    With Apache Kafka where it is there, unless the embedded broker is asked for.
+    """
     with tempfile.TemporaryDirectory(prefix="partygrid-bench-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         folder.chmod(0o755)  # the server's own account passes through
         postgres = Postgres(folder / "postgres", databases=(EMPTY,))
-        with running(postgres.child()):
-            yield Ground(folder, postgres)
+        with running(postgres.child()), brokers(folder, embedded=embedded) as kafka:
+            yield Ground(folder, postgres, kafka)
 
 
 _POSITIONS = (
-    "SELECT p.key, (p.value->>1)::bigint, p.value->>0"
+    "SELECT p.key, s.shard, (p.value->>1)::bigint, p.value->>0"
     " FROM shards s, jsonb_each(coalesce(s.positions, '{}')) AS p"
 )
 
@@ -139,33 +145,34 @@ class Topics(NamedTuple):
     def decided(self, connection: psycopg.Connection[Any]) -> Ends:
         """Return before which offsets everything is decided and committed."""
         rows = connection.execute(_POSITIONS).fetchall()
-        return {topic: end for topic, end, known in rows if self.ids.get(topic) == known}
+        return {
+            (topic, shard): end for topic, shard, end, known in rows if self.ids.get(topic) == known
+        }
 
     def are_passed(self, decided: Ends) -> bool:
         """Tell whether everything that was written is among what is decided."""
-        return all(decided.get(topic, 0) >= end for topic, end in self.ends.items())
+        return all(decided.get(log, 0) >= end for log, end in self.ends.items())
 
 
 class Stage:
     """One broker and one database."""
 
-    def __init__(self, url: str, kafka: str, home: Path) -> None:
-        """Make the topics."""
-        self.url = url
-        self.settings = Settings(
-            home=home,
-            database_url=SecretStr(url),
-            kafka_bootstrap=kafka,
-            partitions=1,
-            log_level="WARNING",
-        )
-        self.client = client_settings(self.settings, kafka)
-        with closing(Broker(self.client, partitions=1, replication=1)) as broker:
+    def __init__(self, url: str, settings: Settings) -> None:
+        """Make shards and topics."""
+        self.url, self.settings = url, settings
+        self.client = client_settings(settings, settings.kafka_bootstrap or "")
+        with closing(bootstrap.connect(url)) as connection, connection.cursor() as cursor:
+            make_shards(cursor, settings.partitions)
+            connection.commit()
+        with closing(self._broker()) as broker:
             broker.ensure(OWN_TOPICS)
+
+    def _broker(self) -> Broker:
+        return Broker(self.client, partitions=self.settings.partitions, replication=1)
 
     def topic_ids(self) -> dict[str, str]:
         """Return topic → id at this broker."""
-        with closing(Broker(self.client, partitions=1, replication=1)) as broker:
+        with closing(self._broker()) as broker:
             return broker.topic_ids(INBOUND_TOPICS)
 
     def preload(self, records: Sequence[RawRecord]) -> Topics:
@@ -176,19 +183,20 @@ class Stage:
             producer.flush()
         for future in futures:
             written = future.get(timeout=60)
-            ends[written.topic] = max(ends.get(written.topic, 0), written.offset + 1)
+            log = (written.topic, written.partition)
+            ends[log] = max(ends.get(log, 0), written.offset + 1)
         return Topics(self.topic_ids(), ends)
 
     def producer(self, **more: Any) -> KafkaProducer:
         """Connect somebody who writes, and waits for the broker's word."""
         return KafkaProducer(**{**self.client, "acks": "all", "linger_ms": 0, **more})
 
-    def consumer(self) -> KafkaConsumer:
-        """Connect a plain reader of every inbound topic from its beginning."""
+    def consumer(self, partitions: Iterable[int]) -> KafkaConsumer:
+        """Connect a plain reader of these partitions of every inbound topic, from the beginning."""
         reader = KafkaConsumer(
             **self.client, enable_auto_commit=False, auto_offset_reset="earliest", group_id=None
         )
-        reader.assign([TopicPartition(topic, 0) for topic in INBOUND_TOPICS])
+        reader.assign([TopicPartition(*both) for both in product(INBOUND_TOPICS, partitions)])
         return reader
 
     @contextmanager
@@ -206,8 +214,14 @@ class Stage:
 
 
 def send(producer: KafkaProducer, record: RawRecord) -> Any:
-    """Write one record again, as it was."""
-    return producer.send(record.at.topic, record.value, headers=record.headers, partition=0)
+    """Write one record again, as it was, where its township's records go."""
+    key = township_of(record).encode()
+    return producer.send(record.at.topic, record.value, key=key, headers=record.headers)
+
+
+def township_of(record: RawRecord) -> str:
+    """Return the township that a record names."""
+    return dict(record.headers)["ce_township"].decode()
 
 
 def plain_environment() -> dict[str, str]:
@@ -224,6 +238,12 @@ class ProcessorTime(NamedTuple):
     def since(self, before: "ProcessorTime") -> "ProcessorTime":
         """Return what was taken after `before`."""
         return ProcessorTime(self.main - before.main, self.others - before.others)
+
+
+def together(parts: Iterable[ProcessorTime]) -> ProcessorTime:
+    """Return what several processes took."""
+    main, others = zip(*parts, strict=True)
+    return ProcessorTime(sum(main), sum(others))
 
 
 class EngineProcess:

@@ -57,9 +57,9 @@ class _Watch:
     def end(self) -> None:
         self._ended.set()
 
-    def committed_at(self, topic: str, offset: int) -> float | None:
+    def committed_at(self, log: tuple[str, int], offset: int) -> float | None:
         """Return when a record was first seen to be committed; None: it is not yet."""
-        found = bisect_right(self._seen, offset, key=lambda one: one.get(topic, 0))
+        found = bisect_right(self._seen, offset, key=lambda one: one.get(log, 0))
         return self._moments[found - 1] if found < len(self._seen) else None
 
 
@@ -111,7 +111,8 @@ def _await(engine: EngineProcess, watch: _Watch, sent: Sequence[_Sent]) -> list[
     took, deadline = [], time.monotonic() + _GIVE_UP
     for one in sent:
         written = one.written.get(timeout=_GIVE_UP)
-        while (committed := watch.committed_at(written.topic, written.offset)) is None:
+        log = (written.topic, written.partition)
+        while (committed := watch.committed_at(log, written.offset)) is None:
             engine.must_run()
             if time.monotonic() > deadline:
                 raise TimeoutError("an event was not decided")

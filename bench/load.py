@@ -6,7 +6,7 @@ restore.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -36,11 +36,10 @@ BATCH_MAX: int = Settings.model_fields["batch_max"].default
 
 
 class Statement(NamedTuple):
-    """One statement as it was sent. `raw` speaks PostgreSQL's own placeholders."""
+    """One statement as it was sent."""
 
     query: Any
     values: Params | None
-    raw: bool
 
 
 class Written(NamedTuple):
@@ -94,30 +93,27 @@ class _Statements:
     def __init__(self) -> None:
         self.sent: list[Statement] | None = None
 
-    def note(self, query: Query, values: Params | None, *, raw: bool) -> None:
+    def note(self, query: Query, values: Params | None) -> None:
         if self.sent is not None and _writes(query):
-            self.sent.append(Statement(query, values, raw))
+            self.sent.append(Statement(query, values))
 
     @contextmanager
     def listening(self) -> Iterator[list[Statement]]:
         sent: list[Statement] = []
         self.sent = sent
-        plain = psycopg.RawCursor
-        # What bulk writes use; there is no other way to hand them a cursor.
-        setattr(psycopg, "RawCursor", self.kind(plain, raw=True))  # noqa: B010
         try:
             yield sent
         finally:
             self.sent = None
-            setattr(psycopg, "RawCursor", plain)  # noqa: B010
 
-    def kind(self, plain: type[psycopg.Cursor[Any]], *, raw: bool) -> type[psycopg.Cursor[Any]]:
-        note: Callable[..., None] = self.note
+    def cursor(self) -> type[psycopg.Cursor[Any]]:
+        """Return a kind of cursor that says what it sends."""
+        note = self.note
 
-        class Noting(plain):  # type: ignore[misc, valid-type]
+        class Noting(psycopg.Cursor[Any]):
             def execute(self, query: Query, params: Params | None = None, **more: Any) -> Any:
-                note(query, params, raw=raw)
-                return super().execute(query, params, **more)
+                note(query, params)
+                return super().execute(query, params, **more)  # type: ignore[arg-type]
 
         return Noting
 
@@ -137,7 +133,7 @@ class Recording(OneShard):
         self.records: list[RawRecord] = []
         self.writes: list[Written] = []
         self._statements = _Statements()
-        self.db.cursor_factory = self._statements.kind(psycopg.Cursor, raw=False)
+        self.db.cursor_factory = self._statements.cursor()
 
     def _decide(self, batch: Batch) -> Result:
         with self._statements.listening() as sent:
@@ -148,16 +144,25 @@ class Recording(OneShard):
 
 
 def record(
-    url: str, home: Path, *, seed: int, at_least: int, now: datetime, at_a_time: int = AT_A_TIME
+    url: str,
+    home: Path,
+    *,
+    seed: int,
+    at_least: int,
+    now: datetime,
+    at_a_time: int = AT_A_TIME,
+    township: str = "",
 ) -> Load:
     """Decide so many records at least, in a founded county, and whole matters only.
 
-    All is decided at `now`: what a timer would bring is not part of it.
+    With a `township` all of them are reported there. All is decided at `now`: what a timer would
+    bring is not part of it.
     """
     with closing(Recording(url, home)) as shard:
         before, ids = counted(shard.db), list[str]()
         while len(shard.records) < at_least:
-            ids += matters(shard, Draw(seed), range(len(ids), len(ids) + at_a_time), now)
+            numbers = range(len(ids), len(ids) + at_a_time)
+            ids += matters(shard, Draw(seed), numbers, now, township=township)
         external = frozenset(
             (one.at.topic, one.at.offset) for one in shard.records if not is_follow_up(one)
         )
@@ -179,12 +184,13 @@ def matters(
     now: datetime,
     *,
     rounds: int = _MOST_ROUNDS,
+    township: str = "",
 ) -> list[str]:
     """Bring some matters to their end, one act of each after the other; returns the cases.
 
     After fewer `rounds` they are left as they stand then.
     """
-    filed = [_filed(shard, draw, number, now) for number in numbers]
+    filed = [_filed(shard, draw, number, now, township) for number in numbers]
     ids: list[str] = [case_id_of(event.source, event.id) for event in filed]
     events: Sequence[Event] = filed
     for _ in range(rounds):
@@ -197,8 +203,8 @@ def matters(
     return ids
 
 
-def _filed(shard: OneShard, draw: Draw, number: int, now: datetime) -> Event:
-    data, who = report(draw, number)
+def _filed(shard: OneShard, draw: Draw, number: int, now: datetime, township: str) -> Event:
+    data, who = report(draw, number, township)
     return shard.event(
         data, who, township=data.grid[:9], time=now, event_id=f"report-{draw.seed}-{number}"
     )

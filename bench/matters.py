@@ -37,9 +37,10 @@ _SPOT_SHARE, _HEARD_SHARE = 0.15, 0.4
 _APART, _IN_A_ROW = 0.002, 200
 
 
-def report(draw: Draw, number: int) -> tuple[ReportFiled, Acting]:
-    """Return a report and who files it."""
-    grid = GRIDS[draw.between(0, len(GRIDS) - 1, "grid", number)]
+def report(draw: Draw, number: int, township: str = "") -> tuple[ReportFiled, Acting]:
+    """Return a report, from that township or any, and who files it."""
+    grids = [grid for grid in GRIDS if grid.startswith(township)]
+    grid = grids[draw.between(0, len(grids) - 1, "grid", number)]
     on_the_spot = draw.happens(_SPOT_SHARE, "spot", number)
     small = SMALL[draw.between(0, len(SMALL) - 1, "category", number)]
     heard = draw.happens(_HEARD_SHARE, "heard", number)

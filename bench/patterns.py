@@ -7,6 +7,7 @@ open. The rows are taken from the tables that the engine wrote.
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bench.load import matters
 from partygrid.sample.draw import Draw
@@ -35,4 +36,4 @@ def decide(url: str, home: Path, *, now: datetime, at_a_time: int = _AT_A_TIME) 
         shard.until(now)
 
 
-_TO_THE_END: dict[str, int] = {}
+_TO_THE_END: dict[str, Any] = {}

@@ -23,7 +23,6 @@ from events.relay import CHANNEL
 from events.signing import content_hash
 from events.topics import inbound_topic, says_marked
 from models.ledger_store import OUTBOX, known_hashes
-from models.rows import to_json
 from models.values import is_id
 
 Cursor = psycopg.Cursor[Any]
@@ -96,7 +95,7 @@ def _row(ready: Ready, marked: bool, partitions: int, now: datetime) -> dict[str
         "key": event.township,
         "source": event.source,
         "event_id": event.id,
-        "headers": to_json([[name, text.decode()] for name, text in ready.headers]),
+        "headers": [[name, text.decode()] for name, text in ready.headers],
         "value": ready.value,
         "created_at": now,
         "published_at": None,

@@ -148,7 +148,9 @@ class Conductor:
         while not self._drained(instant):
             if time.monotonic() > deadline:
                 raise Stalled(instant=instant.isoformat())
+            begun = time.monotonic()
             self._while_waiting()
+            deadline += time.monotonic() - begun  # what is done meanwhile is no waiting
             for _ in self._connection.notifies(timeout=_LOOK_AGAIN, stop_after=1):
                 break
 

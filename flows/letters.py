@@ -10,7 +10,6 @@ from flows.batch import DueFiring, RawRecord
 from flows.decide.decision import Firing
 from flows.scribe import Scribe, cause_of, shown
 from models.ledger_store import ParkedEvent
-from models.rows import to_json
 from models.values import DeadLetterReason, Fate, derived_id
 
 
@@ -172,7 +171,7 @@ class Letters:
                 "township": township,
                 "proved": proved,
                 "key": raw.key if raw is not None else None,
-                "headers": to_json([[shown(name), _without_nul(text)] for name, text in headers]),
+                "headers": [[shown(name), _without_nul(text)] for name, text in headers],
                 "value": value,
                 "at": now,
                 "replayed_as": "",

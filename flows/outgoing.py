@@ -11,7 +11,6 @@ from events.partitions import partition_of
 from events.topics import app_topic
 from flows.decide.decision import FollowUp
 from models.case import Case
-from models.rows import to_json
 from models.setting import Row, Setting
 from models.values import SYSTEM_PREFIX, Mark, derived_id
 
@@ -105,7 +104,7 @@ class Outgoing:
             "key": township,
             "source": source,
             "event_id": event_id,
-            "headers": to_json([[name, text.decode("latin-1")] for name, text in headers]),
+            "headers": [[name, text.decode("latin-1")] for name, text in headers],
             "value": value,
             "created_at": self._recorded_at,
             "published_at": None,
@@ -138,7 +137,7 @@ class Outgoing:
             "key": event.township,
             "source": event.source,
             "event_id": event.id,
-            "headers": to_json(text_headers_of(attributes)),
+            "headers": text_headers_of(attributes),
             "value": data,
             "created_at": self._recorded_at,
             "published_at": None,

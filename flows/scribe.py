@@ -19,8 +19,8 @@ from flows.written import Written
 from models.audit_chain import Act, Circumstance
 from models.case import Case
 from models.clocks import Clock
+from models.deadlines import Deadline
 from models.policy.schema import Policy
-from models.rows import to_json
 from models.setting import Row, Setting
 from models.values import Fate, Mark, derived_id
 from models.village import Township, VillageTask
@@ -170,7 +170,7 @@ class Scribe:
                     township,
                     clock.due_at,
                     generation=clock.generation,
-                    deadline=to_json(clock.deadline),
+                    deadline=clock.deadline,
                     depth=depth,
                 )
 
@@ -184,7 +184,7 @@ class Scribe:
         *,
         generation: int,
         depth: int,
-        deadline: str | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         """Set one timer."""
         self.written.run_timer(

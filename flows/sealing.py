@@ -203,7 +203,7 @@ class Sealer:
             "key": "",
             "source": event.source,
             "event_id": event.id,
-            "headers": to_json([[name, text.decode()] for name, text in encoded.headers]),
+            "headers": [[name, text.decode()] for name, text in encoded.headers],
             "value": encoded.value,
             "created_at": now,
             "published_at": None,

@@ -6,7 +6,9 @@ spells everything as the standard asks. What others send may hold fractions and 
 goes through the reference implementation.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 import rfc8785
@@ -22,6 +24,21 @@ _TOO_DEEP = "no canonical form: nested too deeply"
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
+
+
+def _plain(depth: int) -> Any:
+    """Return the type of values of the small domain, nested so deep."""
+    scalar = str | bool | Annotated[int, msgspec.Meta(ge=-SAFE_INTEGER, le=SAFE_INTEGER)] | None
+    nested: Any = scalar
+    for _ in range(depth):
+        nested = scalar | list[nested] | dict[str, nested]
+    return nested
+
+
+#: Takes what nearly every event is, and looks at each value while it reads it.
+_decode_plain = msgspec.json.Decoder(_plain(5)).decode
+#: Of text that UTF-16 writes in more than two bytes, the order by byte is another one than ours.
+_BEYOND_TWO_BYTES = re.compile(rb"[\xf0-\xff]|\\u[dD]")
 
 
 class NotCanonical(Invalid):
@@ -66,6 +83,15 @@ def canonical_foreign(data: bytes) -> bytes:
 
     Raises `NotCanonical` for what is no JSON and for whole numbers that not every reader keeps.
     """
+    if _BEYOND_TWO_BYTES.search(data) is None:
+        try:
+            return _encode(_decode_plain(data))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass  # there is more to look at, or it is none
+    return _canonical_of_any(data)
+
+
+def _canonical_of_any(data: bytes) -> bytes:
     try:
         value = _decode(data)
         if _oddity(value, DEEPEST, fractions=True) is None:

@@ -85,14 +85,16 @@ def ask_cases(cursor: Cursor, shard: int, ids: Iterable[str]) -> Answer[dict[str
 
 
 def _by_id(table: RowMap, rows: list[Row]) -> dict[str, Any]:
-    return {row[0]: table.snapshot(row) for row in rows}
+    return {one.id: one for one in (table.snapshot(text) for (text,) in rows)}
 
 
 def _whole(rows: list[Row], parts: dict[str, dict[str, Any]]) -> dict[str, Stored]:
     found = {}
     for row in rows:
         hung = {name: parts[name][row[at]] for at, name in enumerate(CHILDREN) if row[at]}
-        case = CASES.snapshot(row[6:], **hung)
+        case = CASES.snapshot(row[6])
+        if hung:
+            case = replace(case, **hung)
         head = ChainHead(row[4], bytes.fromhex(row[5])) if row[4] else None
         found[case.id] = Stored(case, head)
     return found
@@ -177,7 +179,8 @@ def _tasks(rows: list[Row]) -> dict[str, StoredTask]:
     found: dict[str, StoredTask] = {}
     for row in rows:
         head = ChainHead(row[0], bytes.fromhex(row[1])) if row[0] else None
-        found[row[2]] = (TASKS.snapshot(row[2:]), head)
+        task = TASKS.snapshot(row[2])
+        found[task.id] = (task, head)
     return found
 
 

@@ -275,6 +275,8 @@ def _at(spells: list[S] | None, on: datetime) -> S | None:
     """Return the last entry that began by `on`, unless it has ended."""
     if not spells:
         return None
+    if spells[-1].valid_from <= on:  # nearly always
+        return spells[-1] if spells[-1].holds(on) else None
     index = bisect_right(spells, on, key=lambda spell: spell.valid_from)
     if index == 0 or not spells[index - 1].holds(on):
         return None

@@ -26,7 +26,7 @@ def load_directory(cursor: Cursor, revision: int) -> Directory:
     entries: list[Spell] = []
     for table in TABLES.values():
         query = table.select("WHERE revision <= %s ORDER BY revision")
-        entries += map(table.snapshot, cursor.execute(query, (revision,)).fetchall())
+        entries += [table.snapshot(text) for (text,) in cursor.execute(query, (revision,))]
     return Directory(revision=revision, entries=entries)
 
 

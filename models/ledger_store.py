@@ -14,12 +14,10 @@ from models.audit_rows import AuditRows
 from models.cases import FreeTexts
 from models.clocks import Clock
 from models.notices import Notices
-from models.rows import RowMap, to_json
+from models.rows import Row, RowMap
 from models.shards import DeadLetters, Journal, Outbox, Outcomes, Parked, Records, Timers
 
 Cursor = psycopg.Cursor[Any]
-Row = dict[str, Any]
-
 JOURNAL = RowMap(Journal)
 RECORDS = RowMap(Records)
 OUTCOMES = RowMap(Outcomes)
@@ -257,8 +255,7 @@ def append_audit(cursor: Cursor, records: Iterable[AuditRecord]) -> None:
 
 def append_notices(cursor: Cursor, rows: Iterable[Row]) -> None:
     """Write notices; the sender spreads them over the channels later."""
-    unset = dict.fromkeys(NOTICES.columns)
-    NOTICES.insert_new(cursor, [{**unset, **row, "params": to_json(row["params"])} for row in rows])
+    NOTICES.insert_new(cursor, list(rows))
 
 
 def append_texts(cursor: Cursor, rows: Sequence[Row]) -> None:

@@ -140,7 +140,7 @@ def revoke_token(cursor: Cursor, token_id: str, now: datetime) -> bool:
 
 def list_tokens(cursor: Cursor) -> list[Token]:
     """Return all tokens, ended ones too, by app."""
-    return [_TOKENS.snapshot(row) for row in cursor.execute(_ALL).fetchall()]
+    return [_TOKENS.snapshot(text) for (text,) in cursor.execute(_ALL)]
 
 
 def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
@@ -154,7 +154,8 @@ def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
     kept = bytes(row[0]) if row is not None else _hash("")
     if not hmac.compare_digest(kept, _hash(secret)) or row is None:
         return None
-    token: Token = _TOKENS.snapshot(cursor.execute(_BY_ID, (token_id,)).fetchone() or ())
+    ((known,),) = cursor.execute(_BY_ID, (token_id,)).fetchall()
+    token: Token = _TOKENS.snapshot(known)
     return token if token.is_valid(now) else None
 
 

@@ -18,7 +18,7 @@ from models.keys import PublicKey, write_secret
 from models.pack_store import keep_calendar, keep_pack, load_calendars, load_packs
 from models.policy.load import default_pack_folder, load_policy
 from models.policy.schema import Policy
-from models.rows import RowMap, to_json
+from models.rows import RowMap
 from models.setting import Row, Setting, Shelf
 from models.shard_store import make_shards
 from partygrid.errors import Invalid, Unavailable
@@ -183,7 +183,7 @@ def _responsibility_rows(policy: Policy) -> list[Row]:
             "kind": str(item.kind),
             "title": item.title.zh,
             "owner": str(item.owner),
-            "categories": to_json(item.categories),
+            "categories": item.categories,
             "legal_basis": "; ".join(item.legal_basis),
         }
         for name, item in policy.responsibility.items.items()

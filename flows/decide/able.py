@@ -27,9 +27,10 @@ def able(sheet: Draft, action: Action, *preferred: Role, at: tuple[str, ...] = (
     from the grid upward, or are those of `at`. Nobody counts whom a separation bars.
     """
     reach, places = reach_of(sheet.case), at or tuple(_places(sheet))
+    out = barred(sheet, action)
     for role in _roles(sheet, action, preferred):
         for org in places:
-            if _holder(sheet, action, role, org, reach):
+            if _has_holder(sheet, action, role, org, reach, out):
                 return Owner(org=org, role=role)
     return None
 
@@ -58,18 +59,19 @@ def _places(sheet: Draft) -> Iterator[str]:
             yield org.id
 
 
-def _holder(sheet: Draft, action: Action, role: Role, org: str, reach: Reach) -> str:
-    """Return somebody who holds `role` at `org` and may do `action`; empty where nobody may."""
-    out = barred(sheet, action)
-    for person in sheet.facts.directory.holders(role, org, sheet.now):
-        acting = Acting(actor=person, role=role, org=org)
-        if person not in out and not why_not(
-            acting,
+def _has_holder(
+    sheet: Draft, action: Action, role: Role, org: str, reach: Reach, out: frozenset[str]
+) -> bool:
+    """Tell whether somebody who is not `out` holds `role` at `org` and may do `action`."""
+    return any(
+        person not in out
+        and not why_not(
+            Acting(actor=person, role=role, org=org),
             action,
             reach,
             directory=sheet.facts.directory,
             policy=sheet.policy,
             on=sheet.now,
-        ):
-            return person
-    return ""
+        )
+        for person in sheet.facts.directory.holders(role, org, sheet.now)
+    )

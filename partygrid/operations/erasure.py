@@ -143,7 +143,7 @@ def record(
         "erased_by": by,
         "policy_version": policy_version,
         "at": now,
-        "counts": to_json(dict(erased.counts)),
+        "counts": dict(erased.counts),
     }
     ERASURES.insert_new(cursor, [row])
     log.info("erased %s: %s", erased.kind, told(erased.counts))

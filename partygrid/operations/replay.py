@@ -25,7 +25,6 @@ from models.ledger_store import TIMERS
 from models.policy.actions import Action
 from models.policy.people import Role
 from models.policy.schema import Policy
-from models.rows import to_json
 from models.shard_store import directory_revision
 from models.values import SYSTEM_PREFIX, DeadLetterReason, Fate, derived_id
 from partygrid.errors import Invalid, Refused
@@ -208,7 +207,7 @@ def _timer_again(cursor: Cursor, letter: Letter) -> Replayed:
         "township": firing.township,
         "generation": firing.clock.generation,
         "due_at": firing.clock.due_at,
-        "deadline": to_json(firing.clock.deadline),
+        "deadline": firing.clock.deadline,
         "set_at": None,
         "wave": 1,
         "attempts": 0,

@@ -218,7 +218,7 @@ class Week:
             "key": entry.township,
             "source": entry.source,
             "event_id": entry.event_id,
-            "headers": "[]",
+            "headers": [],
             "value": entry.value,
             "created_at": instant,
             "published_at": None,

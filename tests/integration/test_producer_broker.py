@@ -1,6 +1,5 @@
 """A branch app and a real broker: sent until answered, through kills, outages and lost logs."""
 
-import json
 import os
 import signal
 import subprocess
@@ -66,7 +65,7 @@ class Counterpart:
         """Tell the app what became of its event, as the engine's relay does."""
         data = EventOutcome(event_id=event_id, fate=str(fate), **told)
         row = self.outgoing.outcome(data, source=self.source, township=TOWNSHIP, now=NOON)
-        headers = [(name, text.encode()) for name, text in json.loads(row["headers"])]
+        headers = [(name, text.encode()) for name, text in row["headers"]]
         out = KafkaProducer(**self.client)
         out.send(row["topic"], value=row["value"], headers=headers, partition=0).get(10)
         out.close()

@@ -5,7 +5,6 @@ not, early ones, repeated ones, contradictions, and time that passes. The same e
 `make soak` plays others, and more of them.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
@@ -56,12 +55,12 @@ from partygrid.settings import Settings
 from tests.one_shard import County, OneShard, copied
 from tests.rig import SOURCE
 from tests.services.county_people import member, next_act, visited
+from tests.services.hardness import IS_SOAK
 from tests.world import GRIDS, NOW, TOWNSHIP, TOWNSHIPS, VILLAGE, acting, branch_of
 
 Drawn = Callable[[st.SearchStrategy[Any]], Any]
-SOAK = bool(os.environ.get("PARTYGRID_SOAK"))
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 if SOAK else 200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 if IS_SOAK else 200)]
 
 _GRIDS = [grid for grid in GRIDS if grid.startswith(TOWNSHIP)]
 _SOURCES = (ReportSource.GRID_MEMBER, ReportSource.VILLAGER)
@@ -375,9 +374,9 @@ def test_random_acts(postgres: Postgres, county: County) -> None:
     run_state_machine_as_test(
         Office,
         settings=settings(
-            max_examples=100 if SOAK else 6,
-            stateful_step_count=60 if SOAK else 40,
-            derandomize=not SOAK,
+            max_examples=100 if IS_SOAK else 6,
+            stateful_step_count=60 if IS_SOAK else 40,
+            derandomize=not IS_SOAK,
             database=None,
             phases=[Phase.generate],
             deadline=None,

@@ -33,14 +33,14 @@ def db(database_url: str) -> Iterator[Connection]:
 
 def put(db: Connection, *topics: str, key: str = "330281101") -> None:
     """Rows for these topics, in this order."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "shard": 0,
             "topic": topic,
             "key": key,
             "source": "app/test",
             "event_id": f"{topic}-{number}",
-            "headers": "[]",
+            "headers": [],
             "value": f"{number}".encode(),
             "created_at": NOON,
             "published_at": None,

@@ -33,6 +33,7 @@ from partygrid.simulation.rehearsal import Rehearsed, rehearsed
 from partygrid.simulation.stage import Stage
 from partygrid.simulation.week import Moment
 from tests.services.apache import Apache
+from tests.services.hardness import HARD
 from tests.services.node import until
 from tests.services.report import Row
 
@@ -42,7 +43,9 @@ SEED = 7
 PARTITIONS = 2
 END = datetime(2026, 6, 12, 16, tzinfo=UTC)
 #: Two townships, a shard for each: bringing people into the directory is half of a short play.
-DAY = Script(seed=SEED, reports=40, start=END - timedelta(hours=12), end=END, townships=2)
+DAY = Script(
+    seed=SEED, reports=HARD.reports, start=END - timedelta(hours=HARD.hours), end=END, townships=2
+)
 
 #: A time-lapse's records bear its times: the log must keep them, however long ago they are.
 _TOPIC = {
@@ -175,11 +178,11 @@ class Compared(NamedTuple):
     #: what does not add up, and what the audit's verification found
     unsound: list[str]
 
-    def row(self, fault: str, *, seconds: float, repeats: int, reports: int = DAY.reports) -> Row:
+    def row(self, fault: str, *, seconds: float, repeats: int) -> Row:
         """Return it as a row of the report."""
         return Row(
             fault=fault,
-            load=f"{reports} reports of half a day in time-lapse",
+            load=f"{HARD.stretch} in time-lapse",
             fates=self.fates,
             repeats=repeats,
             differences=len(self.differences) + len(self.unsound),

@@ -1,6 +1,5 @@
 """One fault: the day is played with it, held to the undisturbed one, and leaves its row."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,9 @@ from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
 from partygrid.simulation.stage import Stage
 from tests.services.apache import Apache
+from tests.services.hardness import HARD
 from tests.services.lapse import Disturbance, Strikes, compared, played, repeats
 from tests.services.report import Report, Row
-
-#: Whether there is time for more strikes.
-SOAK = bool(os.environ.get("PARTYGRID_SOAK"))
 
 
 class Play:
@@ -66,3 +63,13 @@ def commit_for_sure(stage: Stage) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def stay_away(stage: Stage) -> None:
+    """Let time pass before a server that was killed comes back; ours are looked after by nobody."""
+    time.sleep(HARD.away)
+
+
+def stayed() -> str:
+    """Say for how long it stays away, where it is for longer than its start takes."""
+    return f" after {HARD.away:.0f} s" if HARD.away else ""

@@ -13,17 +13,15 @@ import pytest
 from partygrid import bootstrap
 from partygrid.simulation.stage import Stage
 from tests.services.conftest import need
+from tests.services.hardness import HARD
 from tests.services.lapse import Connection, Disturbance, Strikes, engine_log
-from tests.services.play import SOAK, Play, commit_for_sure, disturbed
+from tests.services.play import Play, commit_for_sure, disturbed, stay_away, stayed
 from tests.services.renewed import Renewals, server_of
 from tests.services.small_disk import SmallDisk
 from tests.services.waiting import soon
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(HARD.patience)
 
-CUTS = 100 if SOAK else 20
-#: How often the disk is full; every other time for the write-ahead log.
-FILLS = 12 if SOAK else 2
 #: Seconds for which it stays so.
 FULL_FOR = 3.0
 
@@ -40,14 +38,15 @@ def test_the_database_is_killed_and_started_again(play: Play, renewals: Renewals
         server = server_of(stage)
         server.kill()
         server.wait(10)
+        stay_away(stage)
         renewals.back(stage)
         return True
 
     play(
-        "PostgreSQL killed (kill -9) and started again, 4 times",
-        disturbed(kill, 4, strikes, connect=renewals.connect),
+        f"PostgreSQL killed (kill -9) and started again{stayed()}, {HARD.database_kills} times",
+        disturbed(kill, HARD.database_kills, strikes, connect=renewals.connect),
     )
-    assert strikes[0].hits == 4
+    assert strikes[0].hits == HARD.database_kills
 
 
 #: Ends whoever is in a transaction, but for the conductor's connections and the one that asks.
@@ -71,10 +70,10 @@ def test_connections_are_cut_in_the_middle_of_transactions(play: Play, renewals:
         return False
 
     play(
-        f"connections to PostgreSQL cut in the middle of a transaction, {CUTS} times",
-        disturbed(cut, CUTS, strikes, connect=renewals.connect),
+        f"connections to PostgreSQL cut in the middle of a transaction, {HARD.cuts} times",
+        disturbed(cut, HARD.cuts, strikes, connect=renewals.connect),
     )
-    assert strikes[0].hits == CUTS
+    assert strikes[0].hits == HARD.cuts
 
 
 # --- the disk ------------------------------------------------------------------------------------
@@ -105,7 +104,10 @@ FULL_AHEAD = re.compile("pg_wal/.*No space left on device")
 
 
 class Fills(Strikes):
-    """Fills the disk until somebody complains, keeps it full for a while, and frees it."""
+    """Fills the disk until somebody complains, keeps it full for a while, and frees it.
+
+    Every other time for the write-ahead log.
+    """
 
     def __init__(self, stage: Stage, count: int, disk: SmallDisk, renewals: Renewals) -> None:
         super().__init__(stage, count, self._fill, within=timedelta())
@@ -166,16 +168,16 @@ def test_the_disk_is_full_and_freed_again(
 
     def disturb(stage: Stage) -> Fills:
         commit_for_sure(stage)
-        strikes.append(Fills(stage, FILLS, disk, renewals))
+        strikes.append(Fills(stage, HARD.fills, disk, renewals))
         return strikes[-1]
 
     with SmallDisk(home) as disk:
         play(
-            f"disk full under PostgreSQL and all logs for {FULL_FOR:.0f} s, {FILLS} times",
+            f"disk full under PostgreSQL and all logs for {FULL_FOR:.0f} s, {HARD.fills} times",
             Disturbance(disturb=disturb, connect=renewals.connect),
             home=home,
         )
-    assert strikes[0].hits == FILLS
+    assert strikes[0].hits == HARD.fills
     assert strikes[0].ahead > 0
 
 

@@ -1,6 +1,5 @@
 """Engines that are killed, come, go and fall silent: what they decide is what one would decide."""
 
-import os
 import time
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from partygrid.embedded.postgres import Postgres
 from partygrid.simulation.faults import Order, Orders
 from partygrid.simulation.stage import Stage
 from tests.services.apache import Apache
+from tests.services.hardness import HARD
 from tests.services.lapse import Disturbance, Strikes, compared, engine_log, played, repeats
 from tests.services.report import Report
 from tests.services.waiting import soon
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(HARD.patience)
 
-KILLS = 50 if os.environ.get("PARTYGRID_SOAK") else 10
-CHANGES = 6
 #: What an engine writes down when the database does not know its epoch any more.
 FENCED = "the shard was taken over by another engine"
 
@@ -29,7 +27,7 @@ def test_killed_at_random_moments(
 ) -> None:
     begun = time.monotonic()
     with (
-        played(kafka, server_folder / "killed", Disturbance(kills=KILLS)) as one,
+        played(kafka, server_folder / "killed", Disturbance(kills=HARD.kills)) as one,
         bootstrap.connected(undisturbed.url("partygrid")) as reference,
     ):
         found = compared(one, reference)
@@ -39,7 +37,7 @@ def test_killed_at_random_moments(
             repeats=repeats(one),
         )
     assert found.differences == found.unsound == []
-    assert one.stage.kills == KILLS
+    assert one.stage.kills == HARD.kills
     report.add(row)
 
 
@@ -66,7 +64,7 @@ def test_three_engines_join_and_leave_while_work_flows(
     kafka: Apache, undisturbed: Postgres, server_folder: Path, report: Report
 ) -> None:
     begun, rota = time.monotonic(), Rota()
-    disturbance = Disturbance(engines=3, disturb=lambda stage: Strikes(stage, CHANGES, rota))
+    disturbance = Disturbance(engines=3, disturb=lambda stage: Strikes(stage, HARD.changes, rota))
     with (
         played(kafka, server_folder / "rota", disturbance) as one,
         bootstrap.connected(undisturbed.url("partygrid")) as reference,
@@ -78,7 +76,7 @@ def test_three_engines_join_and_leave_while_work_flows(
             repeats=repeats(one),
         )
     assert found.differences == found.unsound == []
-    assert rota.changes == CHANGES
+    assert rota.changes == HARD.changes
     assert len(rota.owners) > 1
     report.add(row)
 

@@ -1,6 +1,5 @@
 """What is said comes in any order, days late and several times: it ends as if told in order."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
 from tests.services.apache import Apache
 from tests.services.county_people import story
+from tests.services.hardness import HARD
 from tests.services.holding import (
     everything_holds,
     fired_over_an_unread_answer,
@@ -30,8 +30,7 @@ from tests.world import GRIDS, acting
 
 pytestmark = pytest.mark.timeout(400)
 
-#: Matters that are told; more than 72 would be more than the county's members may have at a time.
-STORIES = 60 if os.environ.get("PARTYGRID_SOAK") else 25
+STORIES = HARD.stories
 #: What comes too early waits so long; all that is not an answer is written in less.
 PATIENT = {
     "intake.yaml": "patience: {grid.reports: 20s, grid.assignment: 10m, grid.feedback: 10m}\n"

@@ -1,6 +1,5 @@
 """Brokers that die, hang and are lost: nothing that was decided tells of it."""
 
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,19 +9,17 @@ from partygrid import bootstrap
 from partygrid.embedded.postgres import Postgres
 from partygrid.simulation.stage import Stage
 from tests.services.apache import Apache
+from tests.services.hardness import HARD
 from tests.services.holding import ends
 from tests.services.lapse import Strikes
 from tests.services.node import Node
-from tests.services.play import SOAK, Play, disturbed
+from tests.services.play import Play, disturbed, stay_away, stayed
 from tests.services.report import Report
+from tests.services.waiting import soon
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(HARD.patience)
 
-#: Longer than every client of ours waits for an answer: the consumer does for 30 s.
-FROZEN = 35.0
-#: How often one of three brokers is lost.
-LOSSES = 4 if SOAK else 1
-TIMES = f", {LOSSES} times" if SOAK else ""
+TIMES = f", {HARD.losses} times" if HARD.losses > 1 else ""
 
 
 def test_the_broker_is_killed_and_comes_back_with_its_log(play: Play, kafka: Apache) -> None:
@@ -30,11 +27,15 @@ def test_the_broker_is_killed_and_comes_back_with_its_log(play: Play, kafka: Apa
 
     def kill(stage: Stage) -> bool:
         kafka.nodes[0].kill()
+        stay_away(stage)
         kafka.start()
         return True
 
-    play("broker killed and started again, twice", disturbed(kill, 2, strikes))
-    assert strikes[0].hits == 2
+    play(
+        f"broker killed and started again{stayed()}, {HARD.broker_kills} times",
+        disturbed(kill, HARD.broker_kills, strikes),
+    )
+    assert strikes[0].hits == HARD.broker_kills
 
 
 def test_the_broker_hangs_longer_than_any_client_waits(play: Play, kafka: Apache) -> None:
@@ -43,15 +44,12 @@ def test_the_broker_hangs_longer_than_any_client_waits(play: Play, kafka: Apache
     def freeze(stage: Stage) -> bool:
         kafka.nodes[0].freeze()
         try:
-            until = time.monotonic() + FROZEN
-            while time.monotonic() < until:
-                stage.keep()
-                time.sleep(0.05)
+            soon(lambda: False, stage, seconds=HARD.silent)
         finally:
             kafka.nodes[0].thaw()
         return True
 
-    play(f"broker silent (SIGSTOP) for {FROZEN:.0f} s", disturbed(freeze, 1, strikes))
+    play(f"broker silent (SIGSTOP) for {HARD.silent:.0f} s", disturbed(freeze, 1, strikes))
     assert strikes[0].hits == 1
 
 
@@ -84,9 +82,9 @@ def test_one_of_three_brokers_is_lost_and_comes_back(
     strikes, loss = list[Strikes](), Loss(cluster)
     Play(cluster, undisturbed, server_folder, report)(
         f"of three brokers the busiest leader killed (kill -9), back later{TIMES}",
-        disturbed(loss, 2 * LOSSES, strikes, replication=3),
+        disturbed(loss, 2 * HARD.losses, strikes, replication=3),
     )
-    assert strikes[0].hits == 2 * LOSSES
+    assert strikes[0].hits == 2 * HARD.losses
     assert max(loss.without) > 0
 
 

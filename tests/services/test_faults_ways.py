@@ -25,6 +25,7 @@ from partygrid.sample.draw import Draw
 from partygrid.simulation.faults import Order, Orders
 from partygrid.simulation.stage import Stage
 from tests.services.apache import Apache
+from tests.services.hardness import HARD
 from tests.services.lapse import (
     SEED,
     Connection,
@@ -35,12 +36,11 @@ from tests.services.lapse import (
     played,
     repeats,
 )
+from tests.services.play import stay_away, stayed
 from tests.services.report import Report
 from tests.services.waiting import soon
 
-pytestmark = pytest.mark.timeout(600)
-
-DEATHS = 5
+pytestmark = pytest.mark.timeout(HARD.patience)
 
 
 def test_the_relay_dies_between_publishing_and_marking(
@@ -54,7 +54,7 @@ def test_the_relay_dies_between_publishing_and_marking(
         return soon(lambda: not orders.waits(Order.DIE_BEFORE_MARK), seconds=0.3)
 
     def disturb(stage: Stage) -> Strikes:
-        strikes.append(Strikes(stage, DEATHS, die))
+        strikes.append(Strikes(stage, HARD.relay_kills, die))
         return strikes[-1]
 
     with (
@@ -64,14 +64,14 @@ def test_the_relay_dies_between_publishing_and_marking(
         found, usual = compared(one, reference), _fates(reference).get("duplicate", 0)
         again = written_again(kafka, one.stage) + repeats(one) - usual
         row = found.row(
-            f"relay killed between publishing and marking, {DEATHS} times",
+            f"relay killed between publishing and marking, {HARD.relay_kills} times",
             seconds=time.monotonic() - begun,
             repeats=again + usual,
         )
     assert found.differences == found.unsound == []
-    assert strikes[0].hits == DEATHS
+    assert strikes[0].hits == HARD.relay_kills
     # What was published and not marked went out again: whoever reads it knows it by its id.
-    assert again >= DEATHS
+    assert again >= HARD.relay_kills
     report.add(row)
 
 
@@ -152,7 +152,7 @@ def test_prefect_is_away_at_the_start_and_for_a_while(
         stack.callback(turns.close)
 
         def disturb(stage: Stage) -> Strikes:
-            strikes.append(Strikes(stage, 4, turns))
+            strikes.append(Strikes(stage, HARD.prefect_turns, turns))
             return strikes[-1]
 
         fields = {"prefect_api_url": server.api_url, "prefect_api_auth": server.auth}
@@ -162,13 +162,13 @@ def test_prefect_is_away_at_the_start_and_for_a_while(
         ):
             found = compared(one, reference)
             row = found.row(
-                "Prefect's server away at the start and killed in the middle",
+                f"Prefect's server away at the start and killed in the middle{stayed()}",
                 seconds=time.monotonic() - begun,
                 repeats=repeats(one),
             )
             runs = turns.runs(database)
     assert found.differences == found.unsound == []
-    assert strikes[0].hits == 4
+    assert strikes[0].hits == HARD.prefect_turns
     # While it was there it was used: the records of those runs exist, and only those.
     assert runs > 0
     report.add(row)
@@ -186,6 +186,7 @@ class Turns:
             self._process = self._up.enter_context(running(self._server.child()))
         else:
             self.close()
+            stay_away(stage)
         return True
 
     def close(self) -> None:
