@@ -1,5 +1,6 @@
 """Starts children in the order of their needs, watches them, starts the fallen again."""
 
+import os
 import signal
 import threading
 import time
@@ -19,6 +20,10 @@ LOOK_AGAIN = timedelta(seconds=5)  # how often a ready child is asked whether it
 SETTLED = timedelta(minutes=1)  # ready for so long, and earlier failures are forgotten
 FIRST_PAUSE = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(seconds=30)
+#: A start takes a core to itself for seconds; so many at once as there are cores are all ready
+#: sooner than all at once. One that takes longer than this keeps no other from starting.
+AT_ONCE = max(2, os.cpu_count() or 1)
+KEEPS_ITS_CORE = timedelta(seconds=8)
 TRIES = 5  # a child that was never ready is given up after so many starts
 
 
@@ -69,10 +74,19 @@ class _Watched:
             metrics=child.metrics,
         )
 
-    def step(self, now: float, ready: set[str]) -> None:
-        """Look at the child once and do what is due. Raises `ServerDidNotStart` to give up."""
+    def has_a_core(self, now: float) -> bool:
+        """Tell whether it was started a short while ago and does not answer yet."""
+        if self.process is None or self.state is not State.STARTING:
+            return False
+        return now - self.process.since < KEEPS_ITS_CORE.total_seconds()
+
+    def step(self, now: float, ready: set[str], *, room: bool) -> None:
+        """Look at the child once and do what is due; it is started where there is room.
+
+        Raises `ServerDidNotStart` to give up.
+        """
         if self.process is None:
-            if now >= self.due and ready.issuperset(self.child.needs):
+            if room and now >= self.due and ready.issuperset(self.child.needs):
                 self.starts += 1
                 self.process = Process.start(self.child)
                 self.state = State.STARTING
@@ -142,8 +156,10 @@ class Supervisor:
     def step(self) -> None:
         """Look at every child once; raise `ServerDidNotStart` where one never comes up."""
         for watched in self._watched:
+            now = time.monotonic()
             ready = {other.child.name for other in self._watched if other.was_ready}
-            watched.step(time.monotonic(), ready)
+            starting = sum(other.has_a_core(now) for other in self._watched)
+            watched.step(now, ready, room=starting < AT_ONCE)
             self._tell()
 
     def wait_ready(self, limit: timedelta) -> None:

@@ -73,6 +73,41 @@ def test_children_start_after_those_they_need_and_stop_before_them(tmp_path: Pat
     assert seen.index(("store", State.READY)) < seen.index(("engine", State.STARTING))
 
 
+def test_no_more_start_at_once_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partygrid.embedded.supervisor.AT_ONCE", 2)
+    most = 0
+
+    def note(statuses: tuple[Status, ...]) -> None:
+        nonlocal most
+        most = max(most, sum(one.state is State.STARTING for one in statuses))
+
+    script = "sleep 0.2; MARK; exec sleep 60"
+    supervisor = Supervisor(
+        [program(f"engine-{number}", tmp_path, script=script) for number in range(5)],
+        on_change=note,
+    )
+    supervisor.wait_ready(SOON)
+    supervisor.stop()
+    assert most == 2
+
+
+def test_one_that_is_long_in_coming_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partygrid.embedded.supervisor.AT_ONCE", 1)
+    monkeypatch.setattr("partygrid.embedded.supervisor.KEEPS_ITS_CORE", timedelta(milliseconds=50))
+    children = [
+        program("slow", tmp_path, script="exec sleep 60"),
+        program("quick", tmp_path, script="MARK; exec sleep 60"),
+    ]
+    supervisor = Supervisor(children)
+    until(lambda: stepped(supervisor).statuses()[1].state is State.READY)
+    assert supervisor.statuses()[0].state is State.STARTING
+    supervisor.stop()
+
+
 def test_a_fallen_child_is_started_again(tmp_path: Path) -> None:
     supervisor = Supervisor([program("store", tmp_path, script="MARK; exec sleep 60")])
     supervisor.wait_ready(SOON)

@@ -1,5 +1,6 @@
 """The fast canonical form is byte for byte that of the reference implementation."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -40,8 +41,10 @@ def test_small_domain_is_spelled_as_the_reference_spells_it(value: Any) -> None:
 @given(any_json)
 @example([0.1, -0.0, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, 121.123456, 100.0, 333333333.3333])
 @example({"\U0001f600": 1, "\uff0c": 2, "\ue000": 3})
+@example([1.0, -1.0, 1e15, 2.0**53 - 1, {"村": {"é": [{"a": [{"b": [{"c": [True, None]}]}]}]}}])
 def test_foreign_json_is_spelled_as_the_reference_spells_it(value: Any) -> None:
     assert canonical_foreign(msgspec.json.encode(value)) == rfc8785.dumps(value)
+    assert canonical_foreign(json.dumps(value).encode()) == rfc8785.dumps(value)
 
 
 @given(st.floats(1e-5, 1e10) | st.floats(-1e10, -1e-5) | st.decimals(0, 180, places=6).map(float))
