@@ -53,7 +53,7 @@ def main(
     figures.show(found)
     print(figures.beside_accepted(found, PLAIN))
     if accept:
-        figures.accept(found, PLAIN)
+        figures.accept(found, PLAIN, servers.brokers.name)
     if write:
         figures.write(found, servers.brokers.name)
 

@@ -148,15 +148,19 @@ def beside_accepted(found: Figures, name: str) -> str:
     if not ACCEPTED.exists():
         return f"{said}; none was accepted yet"
     kept = tomllib.loads(ACCEPTED.read_text(encoding="utf-8"))
-    return f"{said}; last accepted: {kept['engine_by_floor']:.2f} with {kept['records']:,}"
+    return (
+        f"{said}; last accepted: {kept['engine_by_floor']:.2f} with {kept['records']:,}"
+        f" on {kept['broker']}"
+    )
 
 
-def accept(found: Figures, name: str) -> None:
+def accept(found: Figures, name: str, broker: str) -> None:
     """Keep the ratio as the one to be beside."""
     ACCEPTED.write_text(
         "# engine ÷ floor of `python -m bench --short --accept`; it hangs on how many records\n"
         f"engine_by_floor = {found.ratio(name):.2f}\n"
-        f"records = {found.floor.records}\n",
+        f"records = {found.floor.records}\n"
+        f'broker = "{broker}"\n',
         encoding="utf-8",
     )
 
