@@ -85,7 +85,7 @@ class Conductor:
     def release(self, instant: datetime, records: Iterable[Outbound] = ()) -> None:
         """Write what happens at `instant`, let it be decided, and wait until it is drained.
 
-        Raises `Stalled` where that takes longer than the patience.
+        Raises `Stalled` where that takes longer than the patience, `while_waiting` not counted.
         """
         reached = self._write(instant, records)
         self._connection.execute(_RELEASE, (instant, msgspec.json.encode(reached).decode()))

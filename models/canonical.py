@@ -2,8 +2,9 @@
 
 Our own records keep to a small domain (text, whole numbers, truth values, null, lists, objects
 with ASCII keys), where sorting keys by byte and by UTF-16 unit is the same and a fast encoder
-spells everything as the standard asks. What others send may hold fractions and any key; that
-goes through the reference implementation.
+spells everything as the standard asks. What others send may hold fractions and any key. Nearly
+all of it is plain: whole numbers, and keys that are in one order by byte and by UTF-16 unit too;
+that is seen while it is read. The rest goes through the reference implementation.
 """
 
 import re
@@ -27,7 +28,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def _plain(depth: int) -> Any:
-    """Return the type of values of the small domain, nested so deep."""
+    """Return the type of plain values, nested so deep. A fraction like 1.0 is read as whole."""
     scalar = str | bool | Annotated[int, msgspec.Meta(ge=-SAFE_INTEGER, le=SAFE_INTEGER)] | None
     nested: Any = scalar
     for _ in range(depth):

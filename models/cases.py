@@ -42,7 +42,7 @@ class Cases(Table, table=True):
     tier: int = 0
     emergency_level: int = 0
     mark: str = "none"
-    circle: Any = json()
+    circle: Any = json("[]")
     source: str = ""
     origin: str = ""
     reporter_ref: str = ""
@@ -62,13 +62,13 @@ class Cases(Table, table=True):
     rule: str = ""
     merge_candidate: str = ""
     merged_into: str = ""
-    merged: Any = json()
-    not_same: Any = json()
+    merged: Any = json("[]")
+    not_same: Any = json("[]")
     owner: Any = json()
     due: Any = json()
     breached_at: datetime | None = moment(nullable=True)
     late_received: bool = False
-    rungs: Any = json()
+    rungs: Any = json("[]")
     ask: Any = json()
     extensions: int = 0
     suspensions: int = 0
@@ -78,14 +78,14 @@ class Cases(Table, table=True):
     reopened: int = 0
     urged: int = 0
     supervised: str = ""
-    leads: Any = json()
-    clocks: Any = json()
+    leads: Any = json("[]")
+    clocks: Any = json("[]")
     consultation_id: str | None = uuid_ref(nullable=True)
     assignment_id: str | None = uuid_ref(nullable=True)
     whistle_id: str | None = uuid_ref(nullable=True)
     visit_id: str | None = uuid_ref(nullable=True)
     grade: str = ""
-    deeds: Any = json()
+    deeds: Any = json("{}")
     history_ref: str = ""
     history_rows: int = 0
     #: head of the case's own audit chain
@@ -109,16 +109,16 @@ class Consultations(Table, table=True):
     eligible: int = 0
     members: int = 0
     counted: str = ""
-    roll: Any = json()
-    opinions: Any = json()
-    votes: Any = json()
-    sittings: Any = json()
-    passed: Any = json()
+    roll: Any = json("[]")
+    opinions: Any = json("[]")
+    votes: Any = json("[]")
+    sittings: Any = json("[]")
+    passed: Any = json("[]")
     recalls: int = 0
     publicity: str = ""
-    minutes: Any = json()
-    objections: Any = json()
-    items: Any = json()
+    minutes: Any = json("[]")
+    objections: Any = json("[]")
+    items: Any = json("[]")
     outcome: str = ""
     outcome_reason: str = ""
     concluded_at: datetime | None = moment(nullable=True)
@@ -135,17 +135,17 @@ class Assignments(Table, table=True):
     shard: int
     state: str
     org: str
-    helpers: Any = json()
-    helpers_done: Any = json()
-    accepted_by: Any = json()
+    helpers: Any = json("[]")
+    helpers_done: Any = json("[]")
+    accepted_by: Any = json("[]")
     aid: str | None = None
-    kept_out: Any = json()
+    kept_out: Any = json("[]")
     kind: str = "unit"
     assignee: str = ""
     second: str = ""
-    candidates: Any = json()
-    declined: Any = json()
-    recused: Any = json()
+    candidates: Any = json("[]")
+    declined: Any = json("[]")
+    recused: Any = json("[]")
     confirmed_by: str = ""
     requested_at: datetime = moment()
     offered_at: datetime | None = moment(nullable=True)
@@ -175,15 +175,15 @@ class Whistles(Table, table=True):
     blown_at: datetime | None = moment(nullable=True)
     confirmed: bool | None = None
     lead: str = ""
-    helpers: Any = json()
+    helpers: Any = json("[]")
     due: Any = json()
     extensions: int = 0
-    solved: Any = json()
-    parties: Any = json()
-    objections: Any = json()
+    solved: Any = json("{}")
+    parties: Any = json("[]")
+    objections: Any = json("[]")
     finished_at: datetime | None = moment(nullable=True)
-    ratings: Any = json()
-    whistle_ratings: Any = json()
+    ratings: Any = json("{}")
+    whistle_ratings: Any = json("{}")
 
 
 class Visits(Table, table=True):
@@ -218,26 +218,26 @@ class VillageTasks(Table, table=True):
     title: str = ""
     item: str = ""
     asked_by: str = ""
-    villages: Any = json()
+    villages: Any = json("[]")
     legal_basis: str = ""
     forms: int = 0
     ledgers: int = 0
     meetings: int = 0
     inspections: int = 0
-    systems: Any = json()
+    systems: Any = json("[]")
     funding: str = ""
     off_hours: bool = False
     urgent: bool = False
     listed: bool = False
-    findings: Any = json()
+    findings: Any = json("[]")
     ends_on: str = ""
-    reviews: Any = json()
-    consents: Any = json()
+    reviews: Any = json("[]")
+    consents: Any = json("[]")
     renewals: int = 0
     requested_at: datetime | None = moment(nullable=True)
     decided_at: datetime | None = moment(nullable=True)
     policy_version: str = ""
-    clocks: Any = json()
+    clocks: Any = json("[]")
     #: head of the task's own audit chain
     audit_seq: int = big(default=0)
     audit_hash: str = ""
@@ -250,8 +250,8 @@ class Townships(Table, table=True):
     id: str = Field(primary_key=True)
     shard: int
     version: int = big()
-    waiting: Any = json()
-    clocks: Any = json()
+    waiting: Any = json("[]")
+    clocks: Any = json("[]")
 
 
 class CaseNumbers(Table, table=True):
@@ -275,7 +275,7 @@ class ResponsibilityItems(Table, table=True):
     kind: str
     title: str
     owner: str
-    categories: Any = json()
+    categories: Any = json("[]")
     legal_basis: str = words()
 
 

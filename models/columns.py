@@ -22,12 +22,16 @@ def uuid_ref(*, nullable: bool = False, index: bool = False) -> Any:
     return _column(sa_type=UUID(as_uuid=False), nullable=nullable, index=index, **default)
 
 
-def json(default: str = "null") -> Any:
-    """Return a JSONB column for a nested part of a snapshot."""
+def json(empty: str = "") -> Any:
+    """Return a JSONB column for a nested part of a snapshot.
+
+    With `empty` (`[]` or `{}`) there is always a value, and that is it where nobody gave one: also
+    in rows that were there before the column. Without, there may be none.
+    """
     return _column(
         sa_type=JSONB(none_as_null=True),
-        nullable=True,
-        sa_column_kwargs={"server_default": f"{default}"} if default != "null" else {},
+        nullable=not empty,
+        sa_column_kwargs={"server_default": empty} if empty else {},
         default=None,
     )
 

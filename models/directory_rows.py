@@ -37,7 +37,7 @@ class OrgRows(Table, table=True):
     serves: str = ""
     grid_kind: str = ""
     households: int = 0
-    outline: Any = json()
+    outline: Any = json("[]")
     valid_from: datetime = moment()
     valid_to: datetime | None = moment(nullable=True)
 
@@ -52,11 +52,11 @@ class PersonRows(Table, table=True):
     id: str = Field(index=True)
     identity_ref: str = ""
     party_status: str = ""
-    skills: Any = json()
+    skills: Any = json("[]")
     availability: str = "available"
     grid: str = ""
     contact_households: int = 0
-    responsibility_area: Any = json()
+    responsibility_area: Any = json("[]")
     valid_from: datetime = moment()
     valid_to: datetime | None = moment(nullable=True)
 
@@ -100,8 +100,8 @@ class AppRows(Table, table=True):
     key_id: str
     name: str
     public_key: str
-    territories: Any = json()
-    event_types: Any = json()
+    territories: Any = json("[]")
+    event_types: Any = json("[]")
     restricted: bool = False
     valid_from: datetime = moment()
     valid_to: datetime | None = moment(nullable=True)

@@ -2,7 +2,7 @@
 
 Rows travel as JSON both ways, many in one text: the database takes it apart and puts it together,
 in this process a compiled encoder does. Against an array for each column that took half of this
-process's time and less of the wall's, and COPY cannot wait in a pipeline.
+process's time (docs/decisions/rows-travel-as-json.md).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +18,7 @@ from sqlalchemy import Table as SqlTable
 from models.table import Table
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_encode_rows = msgspec.json.Encoder().encode
 
 Row = dict[str, Any]
 
@@ -110,7 +111,7 @@ class RowMap:
     def _write(self, cursor: psycopg.Cursor[Any], statement: bytes, rows: list[Row]) -> None:
         if rows:
             written = [self._spelled(row) for row in rows] if self._binary else rows
-            cursor.execute(statement, (_encode(written).decode(),))
+            cursor.execute(statement, (_encode_rows(written).decode(),))
 
     def _spelled(self, row: Row) -> Row:
         """Return the row with its bytes as PostgreSQL reads them."""

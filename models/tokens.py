@@ -91,9 +91,9 @@ class Issued(NamedTuple):
         return f"Issued({self.token.id})"
 
 
-_TOKENS = RowMap(AppTokens, Token)
-_BY_ID = _TOKENS.select("WHERE id = %s")
-_ALL = _TOKENS.select("ORDER BY source, issued_at, id")
+TOKENS = RowMap(AppTokens, Token)
+_BY_ID = TOKENS.select("WHERE id = %s")
+_ALL = TOKENS.select("ORDER BY source, issued_at, id")
 
 
 def issue_token(
@@ -124,7 +124,7 @@ def issue_token(
     )
     _check(token)
     secret = secrets.token_urlsafe(32)
-    _TOKENS.insert_new(cursor, [_TOKENS.values(token, secret_hash=_hash(secret))])
+    TOKENS.insert_new(cursor, [TOKENS.values(token, secret_hash=_hash(secret))])
     return Issued(token, f"{PREFIX}_{token.id}_{secret}")
 
 
@@ -140,7 +140,7 @@ def revoke_token(cursor: Cursor, token_id: str, now: datetime) -> bool:
 
 def list_tokens(cursor: Cursor) -> list[Token]:
     """Return all tokens, ended ones too, by app."""
-    return [_TOKENS.snapshot(text) for (text,) in cursor.execute(_ALL)]
+    return [TOKENS.snapshot(text) for (text,) in cursor.execute(_ALL)]
 
 
 def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
@@ -155,7 +155,7 @@ def find_token(cursor: Cursor, text: str, now: datetime) -> Token | None:
     if not hmac.compare_digest(kept, _hash(secret)) or row is None:
         return None
     ((known,),) = cursor.execute(_BY_ID, (token_id,)).fetchall()
-    token: Token = _TOKENS.snapshot(known)
+    token: Token = TOKENS.snapshot(known)
     return token if token.is_valid(now) else None
 
 

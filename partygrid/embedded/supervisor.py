@@ -20,8 +20,8 @@ LOOK_AGAIN = timedelta(seconds=5)  # how often a ready child is asked whether it
 SETTLED = timedelta(minutes=1)  # ready for so long, and earlier failures are forgotten
 FIRST_PAUSE = timedelta(milliseconds=500)
 LONGEST_PAUSE = timedelta(seconds=30)
-#: A start takes a core to itself for seconds; so many at once as there are cores are all ready
-#: sooner than all at once. One that takes longer than this keeps no other from starting.
+#: A start takes a core to itself for seconds: as many at once as there are cores, two at least, are
+#: sooner ready than all together. One that takes longer than this keeps no other from starting.
 AT_ONCE = max(2, os.cpu_count() or 1)
 KEEPS_ITS_CORE = timedelta(seconds=8)
 TRIES = 5  # a child that was never ready is given up after so many starts
@@ -30,7 +30,7 @@ TRIES = 5  # a child that was never ready is given up after so many starts
 class State(StrEnum):
     """How a child is."""
 
-    WAITING = "waiting"  # for those it needs
+    WAITING = "waiting"  # for those it needs, or for room to start
     STARTING = "starting"  # its process runs and does not answer yet
     READY = "ready"  # it answers
     UNWELL = "unwell"  # it was ready, runs and does not answer
