@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tests.services.hardness import IS_SOAK
+
 FILE = "reliability.jsonl"
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 _HEADS = ("fault", "load", "records by fate", "repeats", "differences", "seconds")
@@ -66,10 +68,13 @@ def table(rows: Iterable[Row]) -> list[str]:
 
 
 def write_page(rows: Sequence[Row], page: Path = PAGE) -> bool:
-    """Put the figures into the page, between its marks, where the session was asked to."""
+    """Put the figures into the page, between their marks, where the session was asked to.
+
+    Those of `make soak` have marks of their own.
+    """
     if not os.environ.get("PARTYGRID_WRITE_DOCS") or not rows:
         return False
-    begin, end = "<!-- figures -->", "<!-- end of figures -->"
+    begin, end = (f"<!-- {one}figures{' of the soak' * IS_SOAK} -->" for one in ("", "end of "))
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
     figures = "\n".join(table(rows))
