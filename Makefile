@@ -40,7 +40,7 @@ test: $(VENV)/.develops  ## All tests; JOBS=1 one after another, ARGS="-k word" 
 	$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 # Brokers and engines are busy all the time.
-test-services soak reliability: JOBS = 2
+test-services soak soak-figures reliability: JOBS = 2
 
 test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs Java 17, Maven, docker-compose
 	-$(MAKE) --no-print-directory kafka-jars
@@ -49,6 +49,9 @@ test-services: $(VENV)/.develops  ## Tests on Apache Kafka and of faults; needs 
 soak: $(VENV)/.develops  ## The same for longer: more kills, larger loads
 	-$(MAKE) --no-print-directory kafka-jars
 	PARTYGRID_SOAK=1 $(BIN)/python -m pytest tests/services tests/integration/test_random_acts.py $(SHARED) $(ARGS)
+
+soak-figures: export PARTYGRID_WRITE_DOCS = 1
+soak-figures: soak  ## The same, and its figures written into docs/reliability.md
 
 reliability: $(VENV)/.develops  ## Tests of faults, and their figures written into docs/reliability.md
 	-$(MAKE) --no-print-directory kafka-jars
@@ -109,4 +112,4 @@ $(VENV)/.benches: requirements-bench.txt $(VENV)/.develops
 	$(PIP) --require-hashes -r requirements-bench.txt
 	@touch $@
 
-.PHONY: install demo check test test-services soak reliability bench kafka-jars format docs lock clean help
+.PHONY: install demo check test test-services soak soak-figures reliability bench kafka-jars format docs lock clean help
