@@ -109,8 +109,9 @@ def _whole(found: Figures, servers: Ground, load: Load, *, seed: int, seconds: i
 
 def _pair(servers: Ground, *, seed: int, at_least: int) -> tuple[Floor, Run]:
     """Measure two processes of the floor, then two engines of one installation."""
+    each = at_least // len(TOWNSHIPS)
     loads = [
-        _load(servers, seed=seed + number, at_least=at_least, township=township)
+        _load(servers, seed=seed + number, at_least=each, township=township)
         for number, township in enumerate(TOWNSHIPS, 1)
     ]
     return (
