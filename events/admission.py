@@ -83,7 +83,7 @@ def vouch(own_key: bytes, attributes: dict[str, str], data: bytes) -> str:
 
 
 def _mark(own_key: bytes, covered: bytes) -> str:
-    return hmac.new(own_key, covered, sha256).hexdigest()
+    return hmac.digest(own_key, covered, "sha256").hex()
 
 
 def admit(
