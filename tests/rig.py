@@ -68,7 +68,7 @@ class Rig:
             bootstrap.connect(database_url),
             self.client,
             partitions=partitions,
-            patience=timedelta(seconds=30),
+            patience=timedelta(seconds=90),
         )
         self._stop = threading.Event()
         self.engine = self.build_engine()

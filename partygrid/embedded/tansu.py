@@ -50,7 +50,7 @@ class Tansu:
             ready=lambda pid: listens(pid, self.port),
             # Nothing to save; it waits for its clients, and after a panic ignores a polite signal.
             stop_signal=signal.SIGKILL,
-            start_limit=timedelta(seconds=15),
+            start_limit=timedelta(seconds=60),
         )
 
 

@@ -23,19 +23,19 @@ class Kills:
             start + timedelta(seconds=draw.between(0, span, "kill", number))
             for number in range(count)
         )
-        self._armed = False
+        self._armed = 0
 
     def before(self, instant: datetime) -> None:
         """Get ready where one of the moments has come."""
-        if self._moments and self._moments[0] <= instant:
+        while self._moments and self._moments[0] <= instant:
             self._moments.pop(0)
-            self._armed = True
+            self._armed += 1
 
     def while_waiting(self) -> None:
         """Kill once, and look after the children."""
         if self._armed:
-            share = self._draw.share("when", len(self._moments))
+            share = self._draw.share("when", self._armed, len(self._moments))
             time.sleep(share * _WITHIN.total_seconds())
             # Where it is just being started again, the next look will find it.
-            self._armed = not self._stage.kill_engine()
+            self._armed -= self._stage.kill_engine()
         self._stage.keep()

@@ -43,6 +43,7 @@ def post(one: Up, token: str, event: Mapping[str, Any]) -> httpx.Response:
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/cloudevents+json",
         },
+        timeout=30,
     )
 
 
@@ -76,7 +77,7 @@ def outcome(one: Up, token: str, event_id: str) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{one.installation.http_url}/events/{event_id}"
     deadline = time.monotonic() + 60
-    while (answer := httpx.get(url, headers=headers).json()).get("fate") == "pending":
+    while (answer := httpx.get(url, headers=headers, timeout=30).json()).get("fate") == "pending":
         assert time.monotonic() < deadline, "it was never decided"
         time.sleep(0.05)
     found: dict[str, Any] = answer

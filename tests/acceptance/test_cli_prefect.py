@@ -109,7 +109,7 @@ def test_a_shift_is_seen_with_its_batches_and_its_table(
     home = tmp_path / "home"
     with process(home, settings, "engine"):
         # Told again and again: what comes before Prefect is noticed is decided without a run.
-        towns = iter(f"{COUNTY}{number}" for number in range(101, 160))
+        towns = iter(f"{COUNTY}{number}" for number in range(101, 1000))
         tell_organisation(database_url, home, COUNTY, OrgKind.COUNTY)
 
         def seen() -> bool:

@@ -28,11 +28,11 @@ def learns(one: Up, code: str, kind: OrgKind, *, parent: str = "") -> None:
 @pytest.mark.timeout(300)
 def test_one_command_brings_everything_up_and_ctrl_c_ends_it(made: Made) -> None:
     with up(made.home, "--no-prefect") as one:
-        assert httpx.get(f"{one.installation.http_url}/health").status_code == 200
+        assert httpx.get(f"{one.installation.http_url}/health", timeout=30).status_code == 200
         assert re.search(rf"HTTP doors +{one.installation.http_url}", one.output)
         described = re.search(r"described at (\S+)", one.output)
         assert described
-        assert httpx.get(described[1]).status_code == 200
+        assert httpx.get(described[1], timeout=30).status_code == 200
         learns(one, COUNTY, OrgKind.COUNTY)
 
         told = json.loads(run(made.home, "status", "--json").stdout)

@@ -43,7 +43,7 @@ def scene(server_folder: Path) -> Iterator[Scene]:
 
 def exposed(one: Up, process: str) -> str:
     (address,) = [child.metrics for child in one.installation.children if child.name == process]
-    answer = httpx.get(address)
+    answer = httpx.get(address, timeout=30)
     assert answer.status_code == 200
     return answer.text
 
@@ -163,8 +163,8 @@ def test_an_engine_tells_how_much_it_did_and_how_quick(scene: Scene) -> None:
 def test_the_door_counts_requests_by_their_declared_route(scene: Scene) -> None:
     before = scraped(scene.one, "http")
     url = scene.one.installation.http_url
-    assert httpx.get(f"{url}/{scene.worked.plain}").status_code == 404
-    assert httpx.request("张三".encode().hex(), f"{url}/events").status_code == 405
+    assert httpx.get(f"{url}/{scene.worked.plain}", timeout=30).status_code == 404
+    assert httpx.request("张三".encode().hex(), f"{url}/events", timeout=30).status_code == 405
     after = scraped(scene.one, "http")
     assert after["partygrid_http_requests_total", ("POST", "/events", "202")] == 4
     new = {key: value - before.get(key, 0) for key, value in after.items()}

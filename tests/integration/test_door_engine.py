@@ -82,7 +82,7 @@ def rig(settings: Settings) -> Iterator[DoorRig]:
 
 
 def eventually(look: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not look():
         assert time.monotonic() < until, "it never came"
         time.sleep(0.05)

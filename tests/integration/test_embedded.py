@@ -103,9 +103,9 @@ def test_prefect_runs_on_the_embedded_postgres_and_asks_for_its_password(
     prefect_server: PrefectServer, postgres: Postgres
 ) -> None:
     flows = f"{prefect_server.api_url}/flows/filter"
-    assert httpx.post(flows, json={}).status_code == httpx.codes.UNAUTHORIZED
+    assert httpx.post(flows, json={}, timeout=30).status_code == httpx.codes.UNAUTHORIZED
     user, _, password = prefect_server.auth.partition(":")
-    assert httpx.post(flows, json={}, auth=(user, password)).is_success
+    assert httpx.post(flows, json={}, auth=(user, password), timeout=30).is_success
     tables = "SELECT count(*) FROM pg_tables WHERE tablename = 'flow_run'"
     assert rows(postgres.url("prefect"), tables) == [(1,)]
     assert (prefect_server.folder / "auth").stat().st_mode & 0o077 == 0

@@ -121,9 +121,14 @@ def repeats_of_apps(live: Live) -> int:
 # --- reading the topics --------------------------------------------------------------------------
 
 
+def _reader(client: Mapping[str, Any]) -> Consumer:
+    """Return a client without a group, patient while much else runs on the machine."""
+    return Consumer(**{**client, "group_id": None, "bootstrap_timeout_ms": 60_000})
+
+
 def ends(client: Mapping[str, Any]) -> dict[tuple[str, int], int]:
     """Return behind which offset each inbound partition ends, for a plain reader."""
-    with closing(Consumer(**client, group_id=None)) as reader:
+    with closing(_reader(client)) as reader:
         return {(one.topic, one.partition): end for one, end in _ends(reader).items()}
 
 
@@ -140,7 +145,7 @@ def _ends(reader: Consumer) -> dict[TopicPartition, int]:
 def read_all(client: Mapping[str, Any]) -> dict[Place, Lying]:
     """Read every inbound topic from its beginning to its end, as anybody could."""
     found: dict[Place, Lying] = {}
-    with closing(Consumer(**client, group_id=None)) as reader:
+    with closing(_reader(client)) as reader:
         wanted = {one: end for one, end in _ends(reader).items() if end}
         reader.assign(list(wanted))
         reader.seek_to_beginning(*wanted)

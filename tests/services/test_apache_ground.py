@@ -143,7 +143,7 @@ def test_one_of_three_may_be_lost_and_nothing_with_it(cluster: Apache) -> None:
 def test_what_only_one_of_three_would_have_is_not_taken(cluster: Apache) -> None:
     cluster.fresh_topics(4)
     cluster.wait_in_sync()
-    with writing(cluster, delivery_timeout_ms=6000, request_timeout_ms=3000) as producer:
+    with writing(cluster, delivery_timeout_ms=12000, request_timeout_ms=6000) as producer:
         write(producer, b"with three")
         for node in cluster.nodes[1:]:
             node.kill()

@@ -8,11 +8,12 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -34,8 +35,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 #: A matter that a person must register: its report makes a notice at once.
 IRRIGATION = "06-06"
 SUPERVISOR = "p-supervisor"
+LATER = datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(hours=6)
 PACK = {
     "pack.yaml": '{extends: default, version: "2027.1"}',
+    # What comes by the hour of the day does not come while the test runs.
+    "deadlines.yaml": "round_every: 24h\n",
+    "digests.yaml": f'items: {{daily: {{at: ["{LATER:%H:%M}"]}}}}\n',
     # No night, no repeats and no bundles: every notice is a mail of its own.
     "notices.yaml": 'quiet: {start: "00:00", end: "00:00"}\nrepeat_after: 0s\nbundle_from: 1000\n',
 }

@@ -42,6 +42,28 @@ REPORT = ReportFiled(grid="330281101201001", source=ReportSource.GRID_MEMBER, ti
 # --- what is told --------------------------------------------------------------------------------
 
 
+def refusal(ask: Callable[[], object]) -> str:
+    """Return how it is told that we are not let in.
+
+    A client says so only when its time is over, so that is short; where the broker did not even
+    answer in it, it is asked again.
+    """
+    told = list[str]()
+
+    def is_refused() -> bool:
+        try:
+            ask()
+        except NotLetIn as refused:
+            told.append(str(refused))
+        except Unavailable:
+            return False
+        return True
+
+    wait_until(is_refused, seconds=60)
+    (refused,) = told
+    return refused
+
+
 def wrong_password(settings: Settings, other: Authority) -> Settings:
     return settings.changed(kafka_password=PLANTED)
 
@@ -92,9 +114,9 @@ def test_who_is_not_let_in_is_told_what_to_do(
     client = client_settings(settings, settings.address("kafka_bootstrap"))
     client["bootstrap_timeout_ms"] = 2000
     broker = Broker(client, partitions=PARTITIONS, replication=1)
-    with pytest.raises(NotLetIn, match=told) as refused:
-        broker.ensure(["grid.reports"])
-    assert PLANTED not in str(refused.value)
+    refused = refusal(lambda: broker.ensure(["grid.reports"]))
+    assert told in refused
+    assert PLANTED not in refused
     (found,) = examine_broker(settings)
     assert found.verdict is Verdict.ILL
     assert told in found.told
@@ -150,9 +172,9 @@ def test_each_client_tells_it(
     kafka: Apache, database_url: str, ask: Callable[[Mapping[str, Any], str], None]
 ) -> None:
     client = kafka.client(Login("admin", PLANTED)) | {"bootstrap_timeout_ms": 2000}
-    with pytest.raises(NotLetIn, match="PARTYGRID_KAFKA_PASSWORD") as refused:
-        ask(client, database_url)
-    assert PLANTED not in str(refused.value)
+    refused = refusal(lambda: ask(client, database_url))
+    assert "PARTYGRID_KAFKA_PASSWORD" in refused
+    assert PLANTED not in refused
 
 
 def test_an_apps_producer_tells_it_and_goes_on_once_it_is_mended(

@@ -102,7 +102,7 @@ def test_many_small_entries_of_a_batch(entry: bytes, door: AttackedDoor) -> None
     answer = door.post(b"[" + b",".join([entry] * count) + b"]", kind=BATCH)
     is_problem(answer, 413)
     assert len(answer.content) < 10_000
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 # --- tokens ---------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from web.wire import HEAD_WITHIN
 pytestmark = [pytest.mark.services, pytest.mark.timeout(180)]
 
 #: What a look every second, and a busy machine, may add.
-SLACK = 6.0
+SLACK = 20.0
 BODY_WITHIN = 10.0
 
 
@@ -99,7 +99,7 @@ def test_others_are_served_while_many_trickle(door: AttackedDoor) -> None:
             wire.sendall(b"POST /events HTTP/1.1\r\nHost: door\r\n")
         began = time.monotonic()
         assert door.post(now_told("meanwhile")).status_code == 202
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < HEAD_WITHIN
         for wire in slow:
             assert answer_on(wire).startswith(b"HTTP/1.1 408 ")
         assert time.monotonic() - began < HEAD_WITHIN + 2 * SLACK

@@ -29,7 +29,7 @@ def broker(server_folder: Path) -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def rig(postgres: Postgres, migrated: str, server_folder: Path, broker: Broker) -> Iterator[Rig]:
-    limits = {"E": "0s", "U": "5s", "N": "5s"}
+    limits = {"E": "0s", "U": "10s", "N": "10s"}
     policy = changed({"deadlines": {"stall": limits}})
     with living(postgres, migrated, server_folder / "brokerless", broker, policy) as rig:
         yield rig

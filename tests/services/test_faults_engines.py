@@ -49,6 +49,8 @@ class Rota:
 
     def __call__(self, stage: Stage) -> bool:
         if self.away:
+            assert soon(lambda: self.away not in owned(stage)[1], stage, seconds=60)
+            self.owners.add(owner_of(stage))
             stage.let_join(self.away)
             self.away = ""
         else:

@@ -61,8 +61,9 @@ def test_engines_join_leave_and_are_killed_while_work_flows(county: Live, report
     def joins(name: str) -> None:
         flow.file(12)
         engines[name] = county.engine(name)
-        flow.until(lambda: name in county.owners().values())
-        together.add(len({one for one in county.owners().values() if engines[one].runs}))
+        running = {name for name, engine in engines.items() if engine.runs}
+        flow.until(lambda: set(county.owners().values()) == running)
+        together.add(len(running))
 
     def goes(name: str) -> None:
         flow.file(12)
@@ -100,6 +101,7 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
     flow, deaths = Flow(county, seed=2), list[int | None]()
     limit = county.policy.limits.crash_attempts
     flow.file(20)
+    county.settle()
     county.send(deadly)
     flow.file(20)
 
@@ -110,7 +112,7 @@ def test_a_record_that_kills_whoever_decides_it(county: Live, report: Report) ->
             engines.append(county.engine(next(names), command=mortal))
         return county.reasons() == {"crashed": 1}
 
-    flow.until(put_aside)
+    flow.until(put_aside, seconds=240)
     flow.finish()
     # Once more where it first lay in a batch behind others: then nobody knows yet which one kills.
     assert deaths in ([-9] * limit, [-9] * (limit + 1))
@@ -146,6 +148,8 @@ def test_records_where_librdkafka_puts_them(county: Live, report: Report) -> Non
     for number in range(120):
         data, who, township = a_report(draw, number)
         events.append(county.event(data, who, township=township))
+    # Shards that change hands meanwhile may have what is sent on lie there twice.
+    wait_until(lambda: set(county.owners().values()) == {"e1", "e2"}, otherwise=county.what_lacks)
     _as_librdkafka(county, [county.signed(event) for event in events])
     # Where it belongs the same record is known already.
     county.send(*events[:10])
@@ -153,11 +157,13 @@ def test_records_where_librdkafka_puts_them(county: Live, report: Report) -> Non
     wait_until(lambda: len(county.cases(ids)) == len(ids), otherwise=county.what_lacks)
     county.settle()
     held = everything_holds(county)
-    assert (held.fates["forwarded"], repeats_of_apps(county)) == (len(events), 10)
+    ours = {event.id for event in events}
+    lying = [place for place, one in held.lying.items() if one.event_id in ours]
+    # Each lies astray and where it belongs; the relay may have sent one on twice.
+    assert held.fates["forwarded"] == len(events)
+    assert repeats_of_apps(county) == len(lying) - 2 * len(events) >= 10
     home = {township: partition_of(township, PARTITIONS) for township in TOWNSHIPS}
-    astray = {
-        place[1] for place, one in held.lying.items() if one.event_id in {e.id for e in events}
-    }
+    astray = {partition for _, partition, _ in lying}
     assert not astray <= set(home.values())
     wrong = county.rows(
         "SELECT shard, township FROM journal WHERE township = ANY(%s) GROUP BY 1, 2",

@@ -41,7 +41,7 @@ pytestmark = [
 ]
 
 #: Seconds the sender waits for each answer of the mail server.
-PATIENCE = 0.4
+PATIENCE = 1.5
 #: So many people have mail, and so many offices a webhook.
 MAILS, HOOKS = 150, 25
 #: The morning after: nobody is asleep.
@@ -80,7 +80,7 @@ class Moody(Mailbox):
         if mood == 3:  # neither yes nor no
             return "252 cannot say"
         if mood == 4:
-            await asyncio.sleep(PATIENCE / 3)
+            await asyncio.sleep(PATIENCE / 10)
         return "250 OK"
 
 

@@ -83,6 +83,7 @@ def posted(port: int, token: str, event_id: str) -> None:
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/cloudevents+json",
         },
+        timeout=30,
     )
     assert answer.status_code == 202, answer.text
 
@@ -91,6 +92,7 @@ def fate_at_the_door(port: int, token: str, event_id: str) -> str:
     answer = httpx.get(
         f"http://127.0.0.1:{port}/events/{event_id}",
         headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
     )
     return str(answer.json()["fate"])
 
