@@ -22,7 +22,6 @@ from notifications.mail import MailChannel, MailServer, Protection
 from notifications.render import Letterhead
 from notifications.reporters import ReporterContacts
 from notifications.sender import Outside, Sender
-from notifications.sms import SmsChannel, SmsGateway
 from partygrid.clock import Clock
 from partygrid.errors import Invalid
 from partygrid.keyring import Keyring
@@ -136,7 +135,7 @@ def channels_of(settings: Settings, clock: Clock) -> Mapping[ChannelName, Channe
     if settings.smtp_host is not None:
         channels[ChannelName.MAIL] = MailChannel(_mail_server(settings), now=clock.now)
     if settings.sms_gateway_url is not None:
-        channels[ChannelName.SMS] = SmsChannel(_sms_gateway(settings))
+        channels[ChannelName.SMS] = _sms_channel(settings)
     return channels
 
 
@@ -152,12 +151,17 @@ def _mail_server(settings: Settings) -> MailServer:
     )
 
 
-def _sms_gateway(settings: Settings) -> SmsGateway:
+def _sms_channel(settings: Settings) -> Channel:
+    # Its client takes a fifth of a second to load, for which no other process should wait.
+    from notifications.sms import SmsChannel, SmsGateway  # noqa: PLC0415
+
     token = settings.sms_token
-    return SmsGateway(
-        url=settings.address("sms_gateway_url"),
-        signature=settings.sms_signature,
-        token=token.get_secret_value() if token else None,
+    return SmsChannel(
+        SmsGateway(
+            url=settings.address("sms_gateway_url"),
+            signature=settings.sms_signature,
+            token=token.get_secret_value() if token else None,
+        )
     )
 
 
