@@ -127,9 +127,7 @@ def facts_for(
         return Facts(
             directory=work.directory,
             office=office,
-            neighbours=work.near(
-                given.township, data.category, now=now, within=policy.intake.duplicates.within
-            )
+            neighbours=work.near(data, given.township, policy.intake.duplicates, now=now)
             if data.mark is Mark.NONE
             else (),
             sequence=work.next_number(data.grid[:15], setting.shelf.local_day(now)),

@@ -10,6 +10,7 @@ from events.codec import from_journal
 from flows.batch import DueFiring
 from flows.facts import Needs, desk, needs_of, neighbour, recent_since
 from flows.heard import Heard
+from flows.nearby import Nearby
 from flows.workspace import Workspace
 from models import case_store, ledger_store
 from models.clocks import ClockKind
@@ -88,7 +89,7 @@ def _load(
     _take_tasks(work, tasks())
     work.numbers |= last_numbers()
     for key, rows in neighbours().items():
-        work.neighbours[key] = {row[0]: neighbour(row) for row in rows}
+        work.neighbours[key] = Nearby(neighbour(row) for row in rows)
     work.heard |= {source: [] for source in sources}
     for source, sequence, by, told, at in numbered():
         work.heard[source].append(Heard(sequence=sequence, by=by, told=told, at=at))

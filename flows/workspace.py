@@ -4,15 +4,19 @@ Every fact a decision may ask for is read from here, so an event sees what the o
 the same batch did, and no outcome depends on where a batch ends.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from events.contract.reports import ReportFiled
 from flows.decide.decision import Neighbour, OpenWork
+from flows.decide.intake_filing import position
 from flows.heard import Heard
+from flows.nearby import Nearby
 from models.audit_chain import ChainHead
 from models.case import Case
 from models.case_store import ReplacedPart, replaced_parts
 from models.directory import Directory
 from models.ledger_store import ParkedEvent
+from models.policy.work import Duplicates
 from models.values import CaseId, Mark
 from models.village import Township, VillageTask
 
@@ -34,7 +38,8 @@ class Workspace:
         self.heads: dict[str, ChainHead] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.changed_numbers: set[tuple[str, str]] = set()
-        self.neighbours: dict[tuple[str, str], dict[str, Neighbour]] = {}
+        #: by township and category
+        self.neighbours: dict[tuple[str, str], Nearby] = {}
         self.parked: dict[str, list[ParkedEvent]] = {}
         self.desks: dict[str, OpenWork] = {}
         #: source → numbered events heard of it, for the sources that must be looked into
@@ -64,11 +69,11 @@ class Workspace:
             # Also what comes and goes within one batch is kept: no outcome depends on its ends.
             self.replaced += replaced_parts(known, case)
         self.cases[case.id] = case
-        for bucket in self.neighbours.values():
-            bucket.pop(case.id, None)
-        bucket = self.neighbours.get((case.township, case.category), {})
-        if case.is_open and case.mark is Mark.NONE:
-            bucket[case.id] = neighbour_of(case)
+        for known_there in self.neighbours.values():
+            known_there.drop(case.id)
+        there = self.neighbours.get((case.township, case.category))
+        if there is not None and case.is_open and case.mark is Mark.NONE:
+            there.put(neighbour_of(case))
 
     def put_task(self, task: VillageTask) -> None:
         """Take a village task as a decision left it."""
@@ -81,13 +86,16 @@ class Workspace:
         self.changed_townships.add(township.id)
 
     def near(
-        self, township: str, category: str, *, now: datetime, within: timedelta
+        self, report: ReportFiled, township: str, rules: Duplicates, *, now: datetime
     ) -> tuple[Neighbour, ...]:
-        """Return the open cases of a township and category reported within the window."""
-        bucket = self.neighbours.get((township, category), {})
+        """Return the open cases that a report may repeat: of its category, around it, of late."""
+        there = self.neighbours.get((township, report.category))
+        if there is None:
+            return ()
+        around = there.around(position(report.place).lat, report.grid, rules.metres)
         return tuple(
             sorted(
-                (one for one in bucket.values() if now - within <= one.reported_at <= now),
+                (one for one in around if now - rules.within <= one.reported_at <= now),
                 key=lambda one: (one.reported_at, one.case_id),
             )
         )

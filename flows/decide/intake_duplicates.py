@@ -15,8 +15,8 @@ from models.values import Mark
 
 #: Mean radius of the earth in metres.
 _EARTH = 6_371_008.8
-#: Metres of a degree of latitude: two positions are no nearer than these are apart.
-_DEGREE = radians(1) * _EARTH
+#: Of latitude: two positions are no nearer than these are apart.
+METRES_OF_A_DEGREE = radians(1) * _EARTH
 
 
 def metres_between(one: tuple[float, float], other: tuple[float, float]) -> float:
@@ -58,7 +58,7 @@ def _distance(case: Case, one: Neighbour, at_most: int) -> float:
     """Return the metres between the two, infinite for the same grid only, -1 where too far."""
     if case.lon is None or case.lat is None or one.lon is None or one.lat is None:
         return inf if case.grid[:15] == one.grid[:15] else -1
-    if abs(case.lat - one.lat) * _DEGREE > at_most + 1:  # quickly said of nearly all
+    if abs(case.lat - one.lat) * METRES_OF_A_DEGREE > at_most + 1:  # quickly said of nearly all
         return -1
     metres = metres_between((case.lon, case.lat), (one.lon, one.lat))
     return metres if metres <= at_most else -1
