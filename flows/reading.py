@@ -113,10 +113,13 @@ class Reading:
         """Does any topic hold a record that was not read yet?"""
         return any(self.read_to.get(topic, 0) < end for topic, end in ends.items())
 
+    def heads(self) -> dict[str, RawRecord]:
+        """Return the first waiting record of each topic that has any."""
+        return {topic: queue[0] for topic, queue in self._waiting.items() if queue}
+
     def first(self) -> RawRecord | None:
         """Return the waiting record with the earliest decision time; ties by topic and offset."""
-        heads = [queue[0] for queue in self._waiting.values() if queue]
-        return min(heads, key=_order, default=None)
+        return min(self.heads().values(), key=_order, default=None)
 
     def take(self, topic: str, *, before: datetime | None, at_most: int) -> tuple[RawRecord, ...]:
         """Take the topic's next records, those of `before` or later left where they are."""

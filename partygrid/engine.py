@@ -204,9 +204,12 @@ class Engine:
                 continue
             if first is None or first.is_from(waits):
                 break  # an older timer waits for what is not read yet
+            if held.order.must_wait(held.reading, first):
+                break
             bounds = [due.due_at for due in timers[:1]] + ([waits] if waits else [])
             before = min(bounds, default=None) if first.timed else _NO_TIMED
-            records = held.reading.take(first.at.topic, before=before, at_most=self._batch_max)
+            at_most = 1 if held.order.one_by_one else self._batch_max
+            records = held.reading.take(first.at.topic, before=before, at_most=at_most)
             self._run(
                 held,
                 record_batches(

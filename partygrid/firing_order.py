@@ -18,6 +18,7 @@ from events.contract.registry import INBOUND_TOPICS
 from flows.batch import DueFiring
 from flows.owner import Owner
 from flows.reading import Reading
+from flows.written_order import WrittenOrder
 from models import case_store, ledger_store
 from models.ledger_store import DueTimer
 from models.policy.categories import Urgency
@@ -92,8 +93,16 @@ class Silence:
 class Held:
     """A shard this engine owns: its owner and its reading."""
 
-    def __init__(self, owner: Owner, *, adopted: bool = False, locked: bool = False) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        adopted: bool = False,
+        locked: bool = False,
+        order: WrittenOrder | None = None,
+    ) -> None:
         """Own it. `adopted`: the group did not give it; `locked`: no other engine adopts it."""
+        self.order = order or WrittenOrder()
         self.owner, self.reading, self.silence = owner, Reading(), Silence()
         self.adopted, self.locked = adopted, locked
         #: last instant of a time-lapse it has finished

@@ -21,7 +21,9 @@ from events.relay import send_again
 from flows.apply import Apply, Directories
 from flows.attempts import Survived
 from flows.owner import Owner, ShardHeldUp
+from flows.written_order import WrittenOrder
 from models.policy.categories import Urgency
+from models.restores import LogEnd, catching_up
 from models.setting import Setting
 from models.shard_store import ShardLost, end_last_owners_transaction, epochs
 from partygrid.broker_watch import BrokerWatch
@@ -243,7 +245,14 @@ class Ownership:
             owner.state.epoch,
             extra=about(shard=shard),
         )
-        self.held[shard] = Held(owner, adopted=not assigned, locked=locked)
+        order = WrittenOrder(self._decided_once(shard))
+        self.held[shard] = Held(owner, adopted=not assigned, locked=locked, order=order)
+
+    def _decided_once(self, shard: int) -> list[LogEnd]:
+        """Return how far a log reaches that was decided before the database was restored."""
+        with self.notes.cursor() as cursor:
+            restore = catching_up(cursor)
+        return [end for end in restore.log_ends if end.shard == shard] if restore else []
 
     def _end_what_holds_up(self, shard: int) -> None:
         """End a transaction that its engine does not go on with: the shard is ours now."""

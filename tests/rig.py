@@ -44,11 +44,14 @@ class Rig:
         home: Path,
         *,
         policy: Policy | None = None,
+        policy_dir: Path | None = None,
         partitions: int = 2,
         runner: Runner | None = None,
     ) -> None:
         self.url = database_url
-        self.settings = Settings(home=home, kafka_bootstrap=kafka, partitions=partitions)
+        self.settings = Settings(
+            home=home, kafka_bootstrap=kafka, partitions=partitions, policy_dir=policy_dir
+        )
         self.policy = policy or bootstrap.policy_of(self.settings)
         self.client = client_settings(self.settings, kafka)
         self.partitions = partitions

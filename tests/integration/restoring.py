@@ -40,7 +40,6 @@ from partygrid.operations.restored import catch_up
 from tests.notifying import RULES, ScriptedChannel
 from tests.rig import Rig
 from tests.rigged import FOUNDER, command, found_county, wait_until, working
-from tests.unit.packs import changed
 from tests.world import COUNTY, GRID, person
 
 #: No night, no repeats, no bundles: every notice is a mail of its own.
@@ -54,7 +53,10 @@ PLAIN = RULES.model_copy(
 )
 
 #: Nobody is proposed for older cases in a round that happens to come due while a test runs.
-ROUNDLESS = changed({"deadlines": {"round_every": "24h"}})
+ROUNDLESS = {
+    "pack.yaml": '{extends: default, version: "2027.1"}',
+    "deadlines.yaml": "round_every: 24h\n",
+}
 
 
 def run(program: str, *arguments: str) -> str:
@@ -76,7 +78,11 @@ class Restorable:
         self._broker: AbstractContextManager[Process] | None = None
         self.start_broker()
         postgres.create_database(name, template=template)
-        self.rig = Rig(postgres.url(name), self._server.bootstrap, folder / name, policy=ROUNDLESS)
+        pack = folder / name / "pack"
+        pack.mkdir()
+        for file, text in ROUNDLESS.items():
+            (pack / file).write_text(text)
+        self.rig = Rig(postgres.url(name), self._server.bootstrap, folder / name, policy_dir=pack)
         with working(self.rig.engine):
             found_county(self.rig)
         self.rig.conductor.hand_over()

@@ -131,6 +131,12 @@ class Live:
         self._producer.close(timeout=5)
         self.db.close()
 
+    def move_to(self, url: str) -> None:
+        """Go on with another database: engines that are started from now on, and who looks."""
+        self.db.close()
+        self.url, self.settings = url, self.settings.changed(database_url=url)
+        self.db = bootstrap.connect(url, autocommit=True)
+
     # --- engines -------------------------------------------------------------------------------
 
     def engine(
