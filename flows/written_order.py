@@ -13,7 +13,7 @@ from flows.reading import Reading
 from models.restores import LogEnd
 
 #: Seconds for which a topic is waited for that gives nothing: it may have no leader.
-_WAIT = 10.0
+_WAIT = 20.0
 
 
 class WrittenOrder:

@@ -208,7 +208,7 @@ class Engine:
                 break
             bounds = [due.due_at for due in timers[:1]] + ([waits] if waits else [])
             before = min(bounds, default=None) if first.timed else _NO_TIMED
-            at_most = 1 if held.order.one_by_one else self._batch_max
+            at_most = 1 if first.timed and held.order.one_by_one else self._batch_max
             records = held.reading.take(first.at.topic, before=before, at_most=at_most)
             self._run(
                 held,

@@ -99,9 +99,9 @@ def test_a_topic_that_gives_nothing_is_waited_for_a_while_only(
     monkeypatch.setattr("flows.written_order.time.monotonic", lambda: moment)
     order = WrittenOrder(ends(tasks=1))
     assert waits(order, reading, read(REPORTS, 0, 5))
-    moment = 109.9
+    moment = 119.9
     assert waits(order, reading)
-    moment = 110.0
+    moment = 120.0
     assert not waits(order, reading)
     decide(reading, REPORTS, 1)
     assert not waits(order, reading, read(REPORTS, 1, 6))
