@@ -6,14 +6,17 @@ only when the records before them are decided again: taken earlier they would be
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flows.batch import RawRecord
 from flows.reading import Reading
 from models.restores import LogEnd
 
-#: Seconds for which a topic is waited for that gives nothing: it may have no leader.
+#: Seconds for which a topic is waited for that gives nothing while the broker answers: it may have
+#: no leader.
 _WAIT = 20.0
+#: At most so much between two looks counts as waiting: the engine may have been busy, or paused.
+_MOST_BETWEEN_LOOKS = 1.0
 
 
 class WrittenOrder:
@@ -22,16 +25,36 @@ class WrittenOrder:
     def __init__(self, ends: Iterable[LogEnd] = ()) -> None:
         """`ends` say how far the log was decided once; without any, no order is kept."""
         self._ends = {end.topic: end for end in ends}
-        #: topics that are waited for, and since when
-        self._since: dict[str, float] = {}
+        #: topics that are waited for, and for how many seconds they were
+        self._waited: dict[str, float] = {}
+        self._looked = 0.0
 
-    def must_wait(self, reading: Reading, first: RawRecord) -> bool:
-        """Tell whether something older than the first record may lie where nothing was read yet."""
+    def must_wait(
+        self,
+        reading: Reading,
+        first: RawRecord,
+        *,
+        handed_out: Callable[[str], int],
+        broker_answers: bool,
+    ) -> bool:
+        """Tell whether something older than the first record may lie where nothing was read yet.
+
+        `handed_out` says behind which offset a topic was handed out whole: what ends an app's own
+        transaction has an offset and is no record. A broker that is away is waited for as long as
+        it is.
+        """
+        if not self._ends:
+            return False
+        for topic in self._ends.keys() - reading.heads().keys():
+            reading.skip_to(topic, handed_out(topic))
         self._ends = {topic: end for topic, end in self._ends.items() if _is_left(reading, end)}
+        late = [topic for topic in self._ends if first.timed and _may_hold(reading, topic, first)]
         now = time.monotonic()
-        late = (topic for topic in self._ends if first.timed and _may_hold(reading, topic, first))
-        self._since = {topic: self._since.get(topic, now) for topic in late}
-        return any(now - since < _WAIT for since in self._since.values())
+        spent = min(now - self._looked, _MOST_BETWEEN_LOOKS) if broker_answers else 0.0
+        self._looked = now
+        known = self._waited
+        self._waited = {topic: known[topic] + spent if topic in known else 0.0 for topic in late}
+        return any(waited < _WAIT for waited in self._waited.values())
 
     @property
     def one_by_one(self) -> bool:

@@ -204,7 +204,7 @@ class Engine:
                 continue
             if first is None or first.is_from(waits):
                 break  # an older timer waits for what is not read yet
-            if held.order.must_wait(held.reading, first):
+            if self._may_be_older(held, first):
                 break
             bounds = [due.due_at for due in timers[:1]] + ([waits] if waits else [])
             before = min(bounds, default=None) if first.timed else _NO_TIMED
@@ -219,6 +219,15 @@ class Engine:
                     recorded_at=self._clock.now(),
                 ),
             )
+
+    def _may_be_older(self, held: Held, first: RawRecord) -> bool:
+        """After a restore: tell whether something older than this lies where nothing was read."""
+        return held.order.must_wait(
+            held.reading,
+            first,
+            handed_out=lambda topic: self._consumer.position(topic, held.owner.shard),
+            broker_answers=self._shards.may_knock,
+        )
 
     def _fire(self, held: Held, chosen: list[DueFiring]) -> None:
         """Fire the first of these; the others are looked up again, as some may be answered now."""

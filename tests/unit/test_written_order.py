@@ -42,11 +42,19 @@ def reading() -> Reading:
     return one
 
 
-def waits(order: WrittenOrder, reading: Reading, *reads: Read) -> bool:
+def waits(
+    order: WrittenOrder,
+    reading: Reading,
+    *reads: Read,
+    handed_out: int = -1,
+    broker_answers: bool = True,
+) -> bool:
     reading.add(reads, NOW + timedelta(hours=1), trust_timestamp=False)
     first = reading.first()
     assert first is not None
-    return order.must_wait(reading, first)
+    return order.must_wait(
+        reading, first, handed_out=lambda _: handed_out, broker_answers=broker_answers
+    )
 
 
 def decide(reading: Reading, topic: str, number: int) -> None:
@@ -92,16 +100,26 @@ def test_records_without_a_time_wait_for_none(reading: Reading) -> None:
     assert not waits(order, reading, read(REPORTS, 0, 5, append_time=False))
 
 
-def test_a_topic_that_gives_nothing_is_waited_for_a_while_only(
+def test_what_ends_a_transaction_is_no_record_to_wait_for(reading: Reading) -> None:
+    order = WrittenOrder(ends(tasks=3))
+    assert waits(order, reading, read(REPORTS, 0, 5), handed_out=2)
+    assert not waits(order, reading, handed_out=3)
+
+
+def test_a_topic_that_gives_nothing_is_waited_for_while_the_broker_is_away_and_a_while_more(
     reading: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = 100.0
     monkeypatch.setattr("flows.written_order.time.monotonic", lambda: moment)
     order = WrittenOrder(ends(tasks=1))
     assert waits(order, reading, read(REPORTS, 0, 5))
-    moment = 119.9
-    assert waits(order, reading)
-    moment = 120.0
+    for _ in range(100):
+        moment += 60
+        assert waits(order, reading, broker_answers=False)
+    for _ in range(19):
+        moment += 60  # so long between two looks this was busy
+        assert waits(order, reading)
+    moment += 1
     assert not waits(order, reading)
     decide(reading, REPORTS, 1)
     assert not waits(order, reading, read(REPORTS, 1, 6))
