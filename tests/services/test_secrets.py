@@ -108,7 +108,7 @@ def secrets_of(one: Up, token: str, key: SigningKey) -> dict[str, str]:
         "gateway's address": SMS_PATH,
         "webhook": WEBHOOK,
         "webhook that cannot be read": BAD_WEBHOOK,
-        "app's token": token.rpartition("_")[2],
+        "app's token": token.split("_", 2)[2],
         "app's key": "".join(key.pem().decode().splitlines()[1:-1])[-24:],
         "reporter's name": NAME,
         "reporter's number": MOBILE,
