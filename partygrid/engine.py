@@ -222,10 +222,12 @@ class Engine:
 
     def _may_be_older(self, held: Held, first: RawRecord) -> bool:
         """After a restore: tell whether something older than this lies where nothing was read."""
+        shard, reads_on = held.owner.shard, self._shards.reads_on
         return held.order.must_wait(
             held.reading,
             first,
-            handed_out=lambda topic: self._consumer.position(topic, held.owner.shard),
+            # After a rebalance, until we are placed anew, it may stand anywhere.
+            handed_out=lambda topic: self._consumer.position(topic, shard) if reads_on else -1,
             broker_answers=self._shards.may_knock,
         )
 
