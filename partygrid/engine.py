@@ -79,7 +79,13 @@ class Engine:
             clock=clock,
             apply=apply,
         )
-        self._firing = FiringOrder(setting, consumer, clock, lambda: self._shards.may_knock)
+        self._firing = FiringOrder(
+            setting,
+            consumer,
+            clock,
+            broker_answers=lambda: self._shards.may_knock,
+            reads_on=lambda: self._shards.reads_on,
+        )
         self._database = Patience("the engine does not get on", log)
         self._reading = Patience("nothing can be read", log)
         self._listens = False

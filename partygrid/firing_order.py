@@ -161,11 +161,16 @@ class FiringOrder:
         setting: Setting,
         consumer: ShardConsumer,
         clock: Clock,
+        *,
         broker_answers: Callable[[], bool],
+        reads_on: Callable[[], bool],
     ) -> None:
-        """`broker_answers` tells whether asking it is worth the seconds that may take."""
+        """`broker_answers` tells whether asking it is worth the seconds that may take.
+
+        `reads_on`: the consumer stands where we are; after a rebalance it may stand anywhere.
+        """
         self._setting, self._consumer, self._clock = setting, consumer, clock
-        self._broker_answers = broker_answers
+        self._broker_answers, self._reads_on = broker_answers, reads_on
 
     def fireable(
         self, held: Held, connection: Connection
@@ -207,7 +212,7 @@ class FiringOrder:
 
     def _pass_marks(self, held: Held, topic: str) -> None:
         """Step over what ends an app's own transaction: it has an offset and is no record."""
-        if held.reading.is_short(topic):
+        if self._reads_on() and held.reading.is_short(topic):
             held.reading.skip_to(topic, self._consumer.position(topic, held.owner.shard))
 
     def _choose(
