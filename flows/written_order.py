@@ -45,10 +45,19 @@ class WrittenOrder:
         """
         if not self._ends:
             return False
-        for topic in self._ends.keys() - reading.heads().keys():
+        heads = reading.heads()
+        for topic in self._ends.keys() - heads.keys():
             reading.skip_to(topic, handed_out(topic))
-        self._ends = {topic: end for topic, end in self._ends.items() if _is_left(reading, end)}
-        late = [topic for topic in self._ends if first.timed and _may_hold(reading, topic, first)]
+        self._ends = {
+            topic: end
+            for topic, end in self._ends.items()
+            if _is_left(reading, end, heads.get(topic))
+        }
+        late = [
+            topic
+            for topic in self._ends.keys() - heads.keys()
+            if first.timed and reading.horizon(topic) < first.now
+        ]
         now = time.monotonic()
         spent = min(now - self._looked, _MOST_BETWEEN_LOOKS) if broker_answers else 0.0
         self._looked = now
@@ -62,14 +71,9 @@ class WrittenOrder:
         return bool(self._ends)
 
 
-def _is_left(reading: Reading, end: LogEnd) -> bool:
+def _is_left(reading: Reading, end: LogEnd, head: RawRecord | None) -> bool:
     """Tell whether a topic holds anything that was decided once and is not decided again."""
     if reading.topic_ids.get(end.topic, end.topic_id) != end.topic_id:
         return False
-    head = reading.heads().get(end.topic)
     following = head.at.offset if head else reading.read_to.get(end.topic, -1)
     return following < end.end
-
-
-def _may_hold(reading: Reading, topic: str, first: RawRecord) -> bool:
-    return topic not in reading.heads() and reading.horizon(topic) < first.now
