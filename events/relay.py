@@ -115,18 +115,20 @@ class Relay:
         connection.autocommit = True
         return connection
 
-    def publish_all(self, shards: Iterable[int]) -> int:
+    def publish_all(self, shards: Iterable[int], *, but_resting: bool = False) -> int:
         """Publish what waits in these shards' outboxes; returns how many rows.
 
-        Raises `Unavailable`.
+        With `but_resting` topics that took nothing a short while ago are left alone; without it
+        nothing waits any more when this returns. Raises `Unavailable`.
         """
         self._reconnect()
         wanted, total = list(shards), 0
         while True:
+            left_alone = self._left_alone() if but_resting else []
             rows = [
                 Row(*row)
                 for row in self._connection.execute(
-                    _UNPUBLISHED, (wanted, self._left_alone(), self._batch)
+                    _UNPUBLISHED, (wanted, left_alone, self._batch)
                 )
             ]
             if rows:
@@ -242,7 +244,7 @@ class Relay:
         while not stop.is_set():
             try:
                 self._listen()
-                self.publish_all(shards())
+                self.publish_all(shards(), but_resting=True)
                 self._await_news()
                 patience.went_well()
             except Exception as fault:  # without it nothing leaves; what broke it is in the log

@@ -66,8 +66,9 @@ def _settled(name: str, **always: str) -> "Settings":
     `always` are fields of each of its lines.
     """
     from partygrid.embedded.installation import located
-    from partygrid.logs import start_logging
+    from partygrid.logs import show_stacks_when_asked, start_logging
 
     settings = located(read_settings())
     start_logging(settings, name, always=always)
+    show_stacks_when_asked()
     return settings

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -139,7 +139,8 @@ class Direction:
             while_waiting=trouble.while_waiting,
         )
         post = Post(self.sample.keys)
-        with closing(connect(url)) as connection:
+        with ExitStack() as unfinished, closing(connect(url)) as connection:
+            unfinished.callback(conductor.close)
             self._found(conductor, settings)
             digests = _Digests(connection, self.shelf, settings.partitions, script.start)
             seals = Seals(settings, connection, every=seal_every)
@@ -167,6 +168,7 @@ class Direction:
             )
             self._fill(week)
             week.play()
+            unfinished.pop_all()  # it goes on conducting
         return Acted(conductor=conductor, signed_out=dict(post.signed_out), acts=week.acts)
 
     def _found(self, conductor: Conductor, settings: Settings) -> None:

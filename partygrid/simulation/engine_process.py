@@ -15,7 +15,7 @@ from typing import NoReturn
 from partygrid.embedded.child import dies_with_us
 from partygrid.embedded.prefect_client import speak_to_prefect
 from partygrid.embedded.supervisor import stop_asked
-from partygrid.logs import start_logging
+from partygrid.logs import show_stacks_when_asked, start_logging
 from partygrid.processes.engine import run_engine
 from partygrid.settings import Settings, read_settings
 from partygrid.simulation.faults import FaultPlan, Orders, rehearsing, torn_relay
@@ -35,6 +35,7 @@ def main() -> None:
     given = arguments.parse_args()
     settings = read_settings()
     start_logging(settings, given.name)
+    show_stacks_when_asked()
     plan = FaultPlan.read(given.faults)
     if settings.prefect_api_url is not None:
         speak_to_prefect(settings)

@@ -1,5 +1,6 @@
 """The servers of a simulation and its engines, kept running by the process that conducts."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Self
 
 import psutil
 
+from flows.conductor import Stalled
 from partygrid.embedded.child import Child
 from partygrid.embedded.installation import Installation, sole_owner
 from partygrid.embedded.servers import embedded_servers, environment_for
@@ -28,6 +30,8 @@ _OURS_WITHIN = timedelta(minutes=2)
 #: A killed engine is started again at once, or the week would take for ever.
 _LONGEST_PAUSE = timedelta(milliseconds=100)
 _LOOK_EVERY = 0.05
+#: Seconds for which engines that stall may write where they stand.
+_SHOWN_WITHIN = 0.5
 
 
 class Stage:
@@ -77,6 +81,8 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         """Stop everything, those that need others first."""
+        if isinstance(fault, Stalled):
+            self._let_engines_show_where_they_stand()
         self._exit.close()
 
     def _stop(self) -> None:
@@ -146,6 +152,15 @@ class Stage:
             on_change=self._changed,
         )
         live.wait_ready(_OURS_WITHIN)
+
+    def _let_engines_show_where_they_stand(self) -> None:
+        """Have each engine's log say what it was at when nothing went on any more."""
+        for name in self.engines:
+            engine = self.process_of(name)
+            if engine is not None:
+                with suppress(psutil.NoSuchProcess):
+                    engine.send_signal(signal.SIGUSR1)
+        time.sleep(_SHOWN_WITHIN)
 
     def _engine(self, name: str) -> Child:
         settings = self.settings

@@ -19,7 +19,7 @@ from kafka.admin import NewTopic
 
 from events.broker import Broker
 from events.contract.registry import INBOUND_TOPICS
-from flows.conductor import Conductor
+from flows.conductor import Conductor, Stalled
 from partygrid import bootstrap, rebuild
 from partygrid.clock import WallClock
 from partygrid.embedded.supervisor import Status
@@ -55,6 +55,8 @@ _TOPIC = {
 }
 #: How long after an instant was released a fault strikes at most: in the middle of its work.
 _WITHIN = timedelta(milliseconds=60)
+#: How many lines of each engine's log are told where a play stalls; its stacks are among them.
+_LINES = 150
 #: How often the same record stands on its topic, and how many there are of those.
 _REPEATS = "SELECT count(*) FROM records WHERE fate = 'duplicate'"
 
@@ -140,23 +142,38 @@ def played(
         kafka_replication=disturbance.replication,
         http_port=own.http_port,
     ).changed(**disturbance.fields)
-    with rehearsed(
-        settings,
-        Script(
-            seed=script.seed,
-            reports=script.reports,
-            start=script.start,
-            end=script.end,
-            kills=disturbance.kills,
-            townships=script.townships,
-        ),
-        Silent(),
-        engines=disturbance.engines,
-        disturb=disturbance.disturb,
-        connect=disturbance.connect,
-        conducted=disturbance.conducted,
-    ) as one:
+    with (
+        telling_of_engines(home),
+        rehearsed(
+            settings,
+            Script(
+                seed=script.seed,
+                reports=script.reports,
+                start=script.start,
+                end=script.end,
+                kills=disturbance.kills,
+                townships=script.townships,
+            ),
+            Silent(),
+            engines=disturbance.engines,
+            disturb=disturbance.disturb,
+            connect=disturbance.connect,
+            conducted=disturbance.conducted,
+        ) as one,
+    ):
         yield one
+
+
+@contextmanager
+def telling_of_engines(home: Path) -> Iterator[None]:
+    """Where an instant was never drained, say with it what the engines logged last."""
+    try:
+        yield
+    except Stalled as fault:
+        for file in sorted((home / "logs").glob("engine-*.log")):
+            last = file.read_text(encoding="utf-8").splitlines()[-_LINES:]
+            fault.add_note("\n".join([f"--- {file.name}", *last]))
+        raise
 
 
 def make_topics(kafka: Apache, replication: int) -> None:

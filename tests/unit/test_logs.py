@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -61,3 +63,21 @@ def test_what_a_fault_says_is_left_out_unless_all_is_asked_for(form: str) -> Non
 
 def test_below_the_level_nothing_is_written() -> None:
     assert "shard 3" not in logged(Settings(log_level="ERROR"))
+
+
+def test_a_process_that_is_asked_shows_where_its_threads_stand() -> None:
+    program = (
+        "import os, signal\n"
+        "from partygrid.logs import show_stacks_when_asked\n"
+        "def stands_here(words):\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "show_stacks_when_asked()\n"
+        "stands_here('people said this')\n"
+        "print('goes on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "in stands_here" in done.stderr
+    assert "people said this" not in done.stderr
+    assert done.stdout.strip() == "goes on"
