@@ -3,6 +3,7 @@
 Theirs start a thread before they knock for the first time. Where nobody answers, the constructor
 raises and the thread stays: it knocks for as long as the process lives, one more after each try.
 Why a connection failed they only log; `LastFault` remembers it, so that we can say what to do.
+A connection that is reset at the wrong moment ended their asking for metadata for good; not ours.
 """
 
 import time
@@ -11,7 +12,12 @@ from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaError, KafkaTimeoutError, RequestTimedOutError
+from kafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    RequestTimedOutError,
+)
 from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
@@ -102,7 +108,17 @@ class _Manager(KafkaConnectionManager):  # type: ignore[misc]
         return connection
 
     async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
-        transport = await super()._build_transport(node, timeout_at=timeout_at)
+        """Connect; what breaks the connection is always a `KafkaError`.
+
+        One that is reset just before TLS begins gives kafka-python a bare `OSError`. That is none
+        of the faults after which it tries again: it ends the loop that asks for metadata, so the
+        client takes a broker that died for the leader until its process ends, and it fails the
+        records that were on their way.
+        """
+        try:
+            transport = await super()._build_transport(node, timeout_at=timeout_at)
+        except OSError as fault:
+            raise KafkaConnectionError(fault) from fault
         transport._sock_recv = _to_the_end(transport._sock_recv)
         return transport
 

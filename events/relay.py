@@ -127,9 +127,7 @@ class Relay:
             left_alone = self._left_alone() if but_resting else []
             rows = [
                 Row(*row)
-                for row in self._connection.execute(
-                    _UNPUBLISHED, (wanted, left_alone, self._batch)
-                )
+                for row in self._connection.execute(_UNPUBLISHED, (wanted, left_alone, self._batch))
             ]
             if rows:
                 self._send(rows)

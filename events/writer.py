@@ -133,7 +133,10 @@ def _told(future: Any) -> Told:
         return future
     if not future.is_done:
         return KafkaError("not acknowledged in time")
-    return future.value if future.exception is None else future.exception
+    fault = future.exception
+    if fault is None or isinstance(fault, KafkaError):
+        return fault or future.value
+    return KafkaError(fault)
 
 
 def keep_in_view(producer: KafkaProducer, topics: Iterable[str]) -> None:
