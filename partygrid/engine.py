@@ -42,6 +42,8 @@ Connection = psycopg.Connection[Any]
 LAPSE_TIMERS = 1_000_000
 #: Seconds that a time-lapse's engine waits for the next instant before it looks at the broker.
 LAPSE_IDLE = 0.05
+#: Seconds that it reads on before it looks whether it is to end.
+LAPSE_READ = 1.0
 
 #: No record that has a time of its own came before this.
 _NO_TIMED = datetime.min.replace(tzinfo=UTC)
@@ -271,7 +273,8 @@ class Engine:
             self._poll(0)
             return False
         self._relay.publish_all(undrained)
-        self._read_to_end(undrained, reached)
+        if not self._read_to_end(undrained, reached):
+            return True
         if any(self.held.get(shard) is not held for shard, held in undrained.items()):
             return True  # shards went away while we read: what was read says nothing
         due = self._due_by_shard(undrained, instant)
@@ -289,8 +292,8 @@ class Engine:
                 self._one_wave(held, *inputs[shard].of(wave), instant)
         return True
 
-    def _read_to_end(self, wanted: dict[int, Held], reached: Reached) -> None:
-        """Read what the conductor and this engine have written.
+    def _read_to_end(self, wanted: dict[int, Held], reached: Reached) -> bool:
+        """Read what the conductor and this engine have written; returns whether that is all here.
 
         Both know the ends themselves, and nobody else writes in a time-lapse; so the broker is
         asked only where a shard was just taken over.
@@ -299,12 +302,16 @@ class Engine:
         for ends in (self._consumer.ends(new) if new else {}, reached, self._relay.reached):
             for shard, held in wanted.items():
                 held.expect(ends.get(shard, {}))
+        until = time.monotonic() + LAPSE_READ
         while any(
             held.reading.is_behind(held.ends)
             for shard, held in wanted.items()
             if self.held.get(shard) is held
         ):
+            if time.monotonic() > until:
+                return False
             self._poll(5)
+        return True
 
     def _due_by_shard(
         self, wanted: dict[int, Held], instant: datetime
