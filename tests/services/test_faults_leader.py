@@ -48,6 +48,5 @@ def test_leaders_are_lost_while_work_flows(county: Live, cluster: Apache, report
     assert fired_over_an_unread_answer(county, held) == []
     assert held.fates.keys() <= {"applied", "duplicate"}
     load = f"{len(flow.ids)} reports worked to their end by the wall clock, two engines"
-    report.add(
-        told("of three brokers the busiest leader killed (kill -9), twice", load, held, begun)
-    )
+    fault = f"of three brokers the busiest leader killed (kill -9), {LOSSES} times"
+    report.add(told(fault, load, held, begun))
