@@ -115,9 +115,9 @@ def test_the_mark_of_the_new_owner_stands(
 class Torn(Writer):
     """A broker of which one topic has no leader: nothing is acknowledged there."""
 
-    def __init__(self) -> None:
+    def __init__(self, fault: Exception) -> None:
         super().__init__({}, flush_seconds=1)
-        self.leaderless = REPORTS
+        self.leaderless, self.fault = REPORTS, fault
         self.sent: list[str] = []
 
     def connect(self) -> KafkaProducer:
@@ -135,7 +135,7 @@ class Torn(Writer):
         self.sent.append(f"{topic}-{value.decode()}")
         future = Future()
         if topic == self.leaderless and value == b"0":
-            return future.failure(KafkaTimeoutError())
+            return future.failure(self.fault)
         return future.success(Place())
 
     def flush(self, *, timeout: float) -> None:
@@ -151,12 +151,13 @@ class Place:
     topic, partition, offset = UPDATES, 0, 0
 
 
+@pytest.mark.parametrize("fault", [KafkaTimeoutError(), ConnectionResetError()])
 def test_a_topic_that_takes_nothing_holds_up_only_itself(
-    db: Connection, database_url: str, fresh_broker: str
+    db: Connection, database_url: str, fresh_broker: str, fault: Exception
 ) -> None:
-    """And no younger row of its key goes before the one that failed."""
+    """And no younger row of its key goes before the one that failed, whatever failed it."""
     put(db, REPORTS, UPDATES, REPORTS, UPDATES)
-    relay, torn = relay_of(database_url, fresh_broker), Torn()
+    relay, torn = relay_of(database_url, fresh_broker), Torn(fault)
     relay._writer = torn
     with pytest.raises(Unavailable):
         relay.publish_all([0])
