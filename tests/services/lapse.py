@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from kafka.admin import NewTopic
+from msgspec.structs import replace
 
 from events.broker import Broker
 from events.contract.registry import INBOUND_TOPICS
@@ -146,14 +147,7 @@ def played(
         telling_of_engines(home),
         rehearsed(
             settings,
-            Script(
-                seed=script.seed,
-                reports=script.reports,
-                start=script.start,
-                end=script.end,
-                kills=disturbance.kills,
-                townships=script.townships,
-            ),
+            replace(script, kills=disturbance.kills),
             Silent(),
             engines=disturbance.engines,
             disturb=disturbance.disturb,
