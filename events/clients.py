@@ -53,6 +53,11 @@ class Consumer(KafkaConsumer):  # type: ignore[misc]
             _end_thread(self)
             raise
 
+    @property
+    def manager(self) -> KafkaConnectionManager:
+        """Its connections, for questions that kafka-python's consumer does not ask."""
+        return self._manager
+
 
 def _end_thread(client: Any) -> None:
     with suppress(AttributeError):  # it had not come so far

@@ -19,6 +19,7 @@ from kafka.structs import OffsetAndMetadata
 from events.away import away
 from events.clients import Consumer
 from events.contract.registry import INBOUND_TOPICS
+from events.log_ends import LogEnds
 from events.odd_headers import tolerate_odd_headers
 from events.whole import WholeAssignor
 from partygrid.errors import Unavailable
@@ -191,9 +192,17 @@ class ShardConsumer:
             for shard in shards
         }
 
-    def ends_told(self, shard: int) -> dict[str, int]:
-        """Return the same for one shard, without the topics of which nobody can tell the end."""
-        return self._told("end_offsets", shard, INBOUND_TOPICS)
+    def log_ends(self, shard: int) -> dict[str, int]:
+        """Return how far a shard's topics are written, also where nobody can read it yet.
+
+        Without the topics of which nobody can tell the end. A leader that dies takes with it what
+        only it had: the end may be nearer then.
+        """
+        partitions = [TopicPartition(topic, shard) for topic in INBOUND_TOPICS]
+        try:
+            return LogEnds(self._consumer.manager).ask(partitions, ANSWER_WITHIN_MS)
+        except KafkaError:
+            return {}
 
     def begins(self, shard: int) -> dict[str, int]:
         """Return the first offset of each inbound topic's partition. Raises `Unavailable`."""
@@ -201,18 +210,17 @@ class ShardConsumer:
         return self._ask("beginning_offsets", partitions, ANSWER_WITHIN_MS)
 
     def begins_told(self, shard: int, topics: Iterable[str]) -> dict[str, int]:
-        """Return the first offset of these topics' partitions, as far as it can be told."""
-        return self._told("beginning_offsets", shard, topics)
+        """Return the first offset of these topics' partitions, as far as it can be told.
 
-    def _told(self, question: str, shard: int, topics: Iterable[str]) -> dict[str, int]:
-        """Ask for all at once; where that fails, for one after the other, while any answers."""
+        All are asked for at once; where that fails, one after the other, while any answers.
+        """
         partitions = [TopicPartition(topic, shard) for topic in topics]
         with suppress(Unavailable):
-            return self._ask(question, partitions, ANSWER_WITHIN_MS)
+            return self._ask("beginning_offsets", partitions, ANSWER_WITHIN_MS)
         found: dict[str, int] = {}
         for count, partition in enumerate(partitions, 1):
             with suppress(Unavailable):
-                found |= self._ask(question, [partition], _ALONE_WITHIN_MS)
+                found |= self._ask("beginning_offsets", [partition], _ALONE_WITHIN_MS)
             if count == _GIVE_UP_AFTER and not found:
                 break
         return found

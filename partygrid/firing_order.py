@@ -40,6 +40,9 @@ TIMERS_AT_ONCE = 500
 UNREADABLE_AFTER = timedelta(seconds=10)
 #: A shard that was just taken over may need so long until its topics are read.
 BEGUN_WITHIN = timedelta(seconds=3)
+#: An end that is told now says nothing of the last moment: a broker stamps a record before it lies
+#: in the log, and its clock is not quite ours.
+SETTLED_AFTER = timedelta(milliseconds=50)
 #: Seconds for which a broker that did not tell an end is left alone.
 _ASK_AGAIN = 2.0
 #: Seconds after which timers are looked at again, whatever is known: operators set some by hand.
@@ -198,7 +201,7 @@ class FiringOrder:
             held.silence.untold = frozenset(INBOUND_TOPICS)
         elif moment >= held.ask_at:
             ends = self._ends(held)
-            held.reading.expect(ends, now)
+            held.reading.expect(ends, now - SETTLED_AFTER)
             for topic in ends:
                 self._pass_marks(held, topic)
             held.silence.untold = frozenset(INBOUND_TOPICS) - ends.keys()
@@ -207,7 +210,7 @@ class FiringOrder:
 
     def _ends(self, held: Held) -> dict[str, int]:
         begun = held.reading.read_to.keys()
-        ends = self._consumer.ends_told(held.owner.shard) if begun else {}
+        ends = self._consumer.log_ends(held.owner.shard) if begun else {}
         return {topic: end for topic, end in ends.items() if topic in begun}
 
     def _pass_marks(self, held: Held, topic: str) -> None:

@@ -199,7 +199,7 @@ class BrokerContract:
         assert counted == {(2, REPORTS): 3}
         assert set(reader.begins(2).values()) == {0}
         assert reader.begins_told(2, [REPORTS]) == {REPORTS: 0}
-        assert reader.ends_told(2) == ends[2]
+        assert reader.log_ends(2) == ends[2]
 
     # --- the group -----------------------------------------------------------------------------
 

@@ -114,8 +114,8 @@ def test_an_answer_behind_a_backlog_of_many_batches_is_waited_for(rig: Rig) -> N
 class Untold(ShardConsumer):
     """The end of one topic cannot be told: its partition has no leader."""
 
-    def ends_told(self, shard: int) -> dict[str, int]:
-        ends = super().ends_told(shard)
+    def log_ends(self, shard: int) -> dict[str, int]:
+        ends = super().log_ends(shard)
         return {topic: end for topic, end in ends.items() if topic != FEEDBACK}
 
 

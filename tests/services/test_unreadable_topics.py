@@ -50,10 +50,10 @@ def write(kafka: Apache, topic: str, *values: bytes) -> None:
 def test_a_topic_without_a_leader_hides_no_other(torn: Apache, reader: ShardConsumer) -> None:
     write(torn, REPORTS, b"one")
     told = dict.fromkeys(INBOUND_TOPICS, 0) | {REPORTS: 1}
-    until(lambda: reader.ends_told(0) == told, "not every topic's end is told")
+    until(lambda: reader.log_ends(0) == told, "not every topic's end is told")
     torn.nodes[LAST - 1].kill()
     others = set(INBOUND_TOPICS) - {FEEDBACK}
-    until(lambda: set(reader.ends_told(0)) == others, "its end is told, or no other's")
+    until(lambda: set(reader.log_ends(0)) == others, "its end is told, or no other's")
     until(lambda: set(reader.begins_told(0, INBOUND_TOPICS)) == others, "nor are their beginnings")
     write(torn, REPORTS, b"two")
     found: list[bytes] = []
@@ -84,7 +84,7 @@ def test_what_ends_a_transaction_is_no_record_that_is_missing(
         return len(reading.all()) == 2
 
     until(both_came, "the records do not come")
-    until(lambda: reader.ends_told(0).get(REPORTS) == 3, "the transaction's mark is not written")
+    until(lambda: reader.log_ends(0).get(REPORTS) == 3, "the transaction's mark is not written")
     reading.expect({REPORTS: 3}, now)
     assert reading.is_short(REPORTS)
 
