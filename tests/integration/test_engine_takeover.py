@@ -67,7 +67,7 @@ def test_another_engine_goes_on_exactly_where_the_last_one_stopped(rig: Rig) -> 
     with working(rig.build_engine()):
         rig.at(at + timedelta(minutes=1), late)
         assert fates(rig, early) == fates(rig, late) == ["applied"]
-    assert owned(rig, 0)[0] == epoch + 1
+    assert owned(rig, 0)[0] > epoch
     assert owned(rig, 0)[1] > seq
     numbers = [row[0] for row in rig.rows("SELECT seq FROM journal WHERE shard = 0 ORDER BY seq")]
     assert numbers == list(range(1, len(numbers) + 1))
