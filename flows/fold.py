@@ -72,7 +72,11 @@ class Fold:
         self._take(decision, event, subject, raw.now, at=raw.at, signature=admitted.signature)
         scribe.record(raw, decision.fate, decision.reason, event, subject)
         if decision.fate is Fate.PARKED:
-            self._park(event, subject, decision.reason, raw, admitted.signature)
+            parked = self._park(event, subject, decision.reason, raw, admitted.signature)
+            if len(self.work.parked[subject]) > self.setting.shelf.current.limits.parked_per_case:
+                why = DeadLetterReason.PARKED_TOO_MANY
+                self._waited_in_vain(parked, event, why, detail=event.type, now=raw.now)
+                return
         self._answer(event, decision, subject, raw.now)
         if decision.fate is Fate.APPLIED and decision.case is not None:
             self._wake(subject, raw.now)
@@ -285,7 +289,7 @@ class Fold:
 
     def _park(
         self, event: Event, subject: str, reason: str, raw: RawRecord, signature: str
-    ) -> None:
+    ) -> ParkedEvent:
         policy = self.setting.shelf.current
         patience = policy.intake.patience.get(TYPE_OF_PAYLOAD[type(event.data)].topic)
         until = raw.now + (patience or policy.deadlines.offline)
@@ -322,6 +326,7 @@ class Fold:
             generation=self.scribe.seq,
             depth=event.wave,
         )
+        return waiting
 
     def _wake(self, subject: str, now: datetime) -> None:
         """Decide again what waits for a case, in the order it came, until nothing more moves."""

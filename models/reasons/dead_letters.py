@@ -60,6 +60,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "等待的上报或步骤一直没有到来,本消息不再办理。",
         "What it waited for never came.",
     ),
+    DeadLetterReason.PARKED_TOO_MANY.value: (
+        "同一事项已有过多消息在等待,请等其上报到达后重新发送。",
+        "Too many messages wait for the same case; send it again when its report is there.",
+    ),
     DeadLetterReason.POISON.value: (
         "系统无法处理本消息,已转运维人员。",
         "Deciding it failed each time; an operator has to look.",

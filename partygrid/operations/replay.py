@@ -41,6 +41,7 @@ _ADMITTED = frozenset(
         DeadLetterReason.POISON,
         DeadLetterReason.CRASHED,
         DeadLetterReason.PARKED_TOO_LONG,
+        DeadLetterReason.PARKED_TOO_MANY,
         DeadLetterReason.UNPUBLISHABLE,
     }
 )

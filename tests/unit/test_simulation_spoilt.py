@@ -22,6 +22,7 @@ START = datetime(2026, 3, 2, 16, tzinfo=UTC)
 END = START + timedelta(days=7)
 #: What needs more than one record, or a fault of its own.
 _OTHERWISE = {
+    DeadLetterReason.PARKED_TOO_MANY,
     DeadLetterReason.ID_CONFLICT,
     DeadLetterReason.POISON,
     DeadLetterReason.CRASHED,

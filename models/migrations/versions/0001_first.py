@@ -258,7 +258,7 @@ def upgrade() -> None:
     sa.Column('replayed_as', sa.String(), nullable=False),
     sa.Column('replayed_by', sa.String(), nullable=False),
     sa.Column('replayed_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("reason in ('malformed', 'unknown_type', 'unknown_version', 'invalid_data', 'too_large', 'unsigned', 'bad_signature', 'unknown_key', 'out_of_scope', 'wrong_topic', 'id_conflict', 'implausible_time', 'unknown_place', 'parked_too_long', 'poison', 'crashed', 'unpublishable')", name=op.f('ck_dead_letters_reason_known')),
+    sa.CheckConstraint("reason in ('malformed', 'unknown_type', 'unknown_version', 'invalid_data', 'too_large', 'unsigned', 'bad_signature', 'unknown_key', 'out_of_scope', 'wrong_topic', 'id_conflict', 'implausible_time', 'unknown_place', 'parked_too_long', 'parked_too_many', 'poison', 'crashed', 'unpublishable')", name=op.f('ck_dead_letters_reason_known')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_dead_letters'))
     )
     op.create_index('ix_dead_letters_at', 'dead_letters', ['at'], unique=False)
