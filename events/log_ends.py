@@ -21,6 +21,8 @@ _DEBUGGING_REPLICA = -2
 _ONE_OFFSET_EACH = 1
 #: Seconds between two questions to a broker that does not lead any more, or not yet.
 _ASK_AGAIN = 0.05
+#: Seconds for which the others are asked again where some have told: who asks has more to do.
+_FOR_THE_REST = 0.3
 
 _Topic = ListOffsetsRequest.ListOffsetsTopic
 _Partition = _Topic.ListOffsetsPartition
@@ -46,26 +48,23 @@ class LogEnds:
     async def _ask_until(
         self, partitions: tuple[TopicPartition, ...], until: float
     ) -> dict[str, int]:
-        found: dict[str, int] = {}
-        while len(found) < len(partitions):
-            wanted = [one for one in partitions if one.topic not in found]
-            found |= await self._ask_leaders(wanted, until)
-            if len(found) == len(partitions) or time.monotonic() >= until:
-                break
+        found = await self._ask_leaders(partitions, until)
+        if found:
+            until = min(until, time.monotonic() + _FOR_THE_REST)
+        while len(found) < len(partitions) and time.monotonic() < until:
             with suppress(KafkaError):
                 await self._manager.wait_for(self._manager.cluster.request_update(), _left(until))
             await self._manager._net.sleep(_ASK_AGAIN)
+            wanted = tuple(one for one in partitions if one.topic not in found)
+            found |= await self._ask_leaders(wanted, until)
         return found
 
-    async def _ask_leaders(self, wanted: list[TopicPartition], until: float) -> dict[str, int]:
-        by_leader: dict[int, list[TopicPartition]] = defaultdict(list)
-        for partition in wanted:
-            leader = self._manager.cluster.leader_for_partition(partition)
-            if leader is not None and leader >= 0:
-                by_leader[leader].append(partition)
+    async def _ask_leaders(
+        self, wanted: tuple[TopicPartition, ...], until: float
+    ) -> dict[str, int]:
         asked = [
-            self._manager.call_soon(self._ask_leader, leader, theirs)
-            for leader, theirs in by_leader.items()
+            self._manager.call_soon(self._ask_leader, leader, topics)
+            for leader, topics in self._by_leader(wanted).items()
         ]
         found: dict[str, int] = {}
         for answer in asked:
@@ -73,11 +72,29 @@ class LogEnds:
                 found |= await self._manager.wait_for(answer, _left(until))
         return found
 
-    async def _ask_leader(self, leader: int, wanted: list[TopicPartition]) -> dict[str, int]:
+    def _by_leader(self, wanted: tuple[TopicPartition, ...]) -> dict[int, list[Any]]:
+        """Return what to ask whom, with the epoch in which that broker leads as far as we know.
+
+        A copy tells this reader of its own log. With the epoch of another's leading it refuses.
+        """
+        cluster, found = self._manager.cluster, defaultdict(list)
+        for one in wanted:
+            leader = cluster.leader_for_partition(one)
+            if leader is None or leader < 0:
+                continue
+            asked = _Partition(
+                partition_index=one.partition,
+                current_leader_epoch=cluster.leader_epoch_for_partition(one),
+                timestamp=int(OffsetSpec.LATEST),
+            )
+            found[leader].append(_Topic(name=one.topic, partitions=[asked]))
+        return found
+
+    async def _ask_leader(self, leader: int, topics: list[Any]) -> dict[str, int]:
         request = ListOffsetsRequest(
             replica_id=_DEBUGGING_REPLICA,
             isolation_level=0,
-            topics=[_Topic(name=one.topic, partitions=[self._named(one)]) for one in wanted],
+            topics=topics,
             min_version=_ONE_OFFSET_EACH,
         )
         response = await self._manager.send(request, node_id=leader)
@@ -87,15 +104,6 @@ class LogEnds:
             for partition in topic.partitions
             if partition.error_code == NoError.errno
         }
-
-    def _named(self, partition: TopicPartition) -> Any:
-        """Name the partition and its leader's epoch, or a copy might tell of its own log."""
-        epoch = self._manager.cluster.leader_epoch_for_partition(partition)
-        return _Partition(
-            partition_index=partition.partition,
-            current_leader_epoch=-1 if epoch is None else epoch,
-            timestamp=int(OffsetSpec.LATEST),
-        )
 
 
 def _left(until: float) -> float:

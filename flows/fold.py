@@ -66,17 +66,16 @@ class Fold:
             log.exception("deciding %s failed", event.type, extra=self._about(event, subject))
             self.letters.of_event(raw, DeadLetterReason.POISON, type(fault).__name__, event)
             return
+        if decision.fate is Fate.PARKED and self._is_full(subject, event.source):
+            self.letters.of_event(raw, DeadLetterReason.PARKED_TOO_MANY, event.type, event)
+            return
         scribe.journal_event(event, admitted.kind, subject, raw.now, admitted.signature)
         self._keep_in_mind(event, raw.now)
         scribe.texts(event, texts, subject)
         self._take(decision, event, subject, raw.now, at=raw.at, signature=admitted.signature)
         scribe.record(raw, decision.fate, decision.reason, event, subject)
         if decision.fate is Fate.PARKED:
-            parked = self._park(event, subject, decision.reason, raw, admitted.signature)
-            if len(self.work.parked[subject]) > self.setting.shelf.current.limits.parked_per_case:
-                why = DeadLetterReason.PARKED_TOO_MANY
-                self._waited_in_vain(parked, event, why, detail=event.type, now=raw.now)
-                return
+            self._park(event, subject, decision.reason, raw, admitted.signature)
         self._answer(event, decision, subject, raw.now)
         if decision.fate is Fate.APPLIED and decision.case is not None:
             self._wake(subject, raw.now)
@@ -287,9 +286,14 @@ class Fold:
         every = (one for queue in self.work.parked.values() for one in queue)
         return next((one for one in every if one.id == parked_id), None)
 
+    def _is_full(self, subject: str, source: str) -> bool:
+        """Tell whether a source has as much waiting for a case as the policy allows."""
+        waiting = sum(one.source == source for one in self.work.parked.get(subject, ()))
+        return waiting >= self.setting.shelf.current.limits.parked_per_case
+
     def _park(
         self, event: Event, subject: str, reason: str, raw: RawRecord, signature: str
-    ) -> ParkedEvent:
+    ) -> None:
         policy = self.setting.shelf.current
         patience = policy.intake.patience.get(TYPE_OF_PAYLOAD[type(event.data)].topic)
         until = raw.now + (patience or policy.deadlines.offline)
@@ -326,7 +330,6 @@ class Fold:
             generation=self.scribe.seq,
             depth=event.wave,
         )
-        return waiting
 
     def _wake(self, subject: str, now: datetime) -> None:
         """Decide again what waits for a case, in the order it came, until nothing more moves."""

@@ -199,7 +199,7 @@ class DeadLetterReason(StrEnum):
     UNKNOWN_PLACE = "unknown_place"
     #: it waited longer than its patience
     PARKED_TOO_LONG = "parked_too_long"
-    #: as many as the policy allows wait for the same case
+    #: as many of its app as the policy allows wait for the same case
     PARKED_TOO_MANY = "parked_too_many"
     #: deciding it failed, each time it was tried
     POISON = "poison"

@@ -197,7 +197,7 @@ def _rows(connection: Connection, table: str, notices_since: datetime | None) ->
     )
     if table == "outcomes":
         # What never came into the journal is not decided again.
-        query += sql.SQL(" WHERE fate <> 'dead-lettered' OR starts_with(reason, 'parked_')")
+        query += sql.SQL(" WHERE fate <> 'dead-lettered' OR reason = 'parked_too_long'")
     if table == "notices":
         # Digests are issued from the rows, not decided from the journal.
         query += sql.SQL(" WHERE NOT starts_with(kind, 'digest')")

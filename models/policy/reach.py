@@ -135,7 +135,7 @@ class EventLimits(Part):
     reads_a_minute: int = Field(ge=1)
     #: requests and events from one address that prove nothing, before it is not heard for a while
     failures_a_minute: int = Field(ge=1)
-    #: parked events of one case; what comes then is dead-lettered
+    #: parked events of one source for one case; what comes then is dead-lettered
     parked_per_case: int = Field(ge=1)
     #: share of dead letters in an hour that alarms the operators
     dead_letter_alarm: Share

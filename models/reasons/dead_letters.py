@@ -61,8 +61,8 @@ REASONS: dict[str, tuple[str, str]] = {
         "What it waited for never came.",
     ),
     DeadLetterReason.PARKED_TOO_MANY.value: (
-        "同一事项已有过多消息在等待,请等其上报到达后重新发送。",
-        "Too many messages wait for the same case; send it again when its report is there.",
+        "该应用已有过多消息在等待同一事项,请等该事项办到这一步后重新发送。",
+        "Too many of the app's messages wait for this case; send it again when the case is there.",
     ),
     DeadLetterReason.POISON.value: (
         "系统无法处理本消息,已转运维人员。",

@@ -37,10 +37,14 @@ class Counted(StrEnum):
 #: What nothing in a played week brings about → why. Besides those of the people's stories.
 _NOT_SHOWN: Mapping[str, str] = {
     **EXCEPTIONS,
+    DeadLetterReason.PARKED_TOO_MANY: "no app sends so much for one case before it is there",
+    Fate.PARKED: "what came too early is applied, or a dead letter, before the week is over",
+}
+#: The same of notices, whose kinds bear some of the names above.
+_NOT_TOLD: Mapping[NoticeKind, str] = {
     NoticeKind.DEAD_LETTER: "operators see dead letters on their topic and by the command",
     NoticeKind.PARKED_TOO_LONG: "operators see it among the dead letters",
     NoticeKind.EVENT_REFUSED: "apps are told by the outcome of each event",
-    Fate.PARKED: "what came too early is applied, or a dead letter, before the week is over",
 }
 
 
@@ -54,7 +58,7 @@ class Expectations:
             Counted.EVENT_TYPES: {*people.event_types, *_tasks_and_directory()},
             Counted.STATES: set(people.states),
             Counted.RUNGS: set(people.rungs),
-            Counted.NOTICES: {str(kind) for kind in NoticeKind},
+            Counted.NOTICES: {str(kind) for kind in NoticeKind if kind not in _NOT_TOLD},
             Counted.FATES: {str(fate) for fate in Fate},
             Counted.DEAD_LETTERS: {str(reason) for reason in DeadLetterReason},
             Counted.WHISTLES: {str(kind) for kind in WhistleKind},
@@ -67,7 +71,8 @@ class Expectations:
     @staticmethod
     def exceptions() -> Mapping[str, str]:
         """Return what is not asked for, and why."""
-        return {str(name): why for name, why in _NOT_SHOWN.items()}
+        every = (*_NOT_SHOWN.items(), *_NOT_TOLD.items())
+        return {str(name): why for name, why in every}
 
     def missing(self, counts: Mapping[Counted, Mapping[str, int]]) -> dict[Counted, list[str]]:
         """Return the names that were never counted."""
