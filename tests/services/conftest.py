@@ -2,15 +2,14 @@
 
     kafka     Apache Kafka, one node, for this test alone: no topics, accounts or rights of others
     cluster   the same with three nodes, every topic in three copies, two of which must be in sync
-    county    an installation of this test alone on one node; on three it is `spread`
 
-The servers are started once a session. A test may kill, stop and freeze their nodes; before the
-next one everything runs again.
+Both are started once a session. A test may kill, stop and freeze their nodes; before the next one
+everything runs again.
 """
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
 from tests.services.lapse import UNDISTURBED, played
-from tests.services.live import QUICK, Live, live
 from tests.services.play import Play
 from tests.services.report import Report, table, write_page
 
@@ -83,33 +81,6 @@ def cluster(cluster_server: Apache) -> Apache:
     cluster_server.empty()
     cluster_server.wait_in_sync()
     return cluster_server
-
-
-# --- installations -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pack() -> Mapping[str, str]:
-    """What an installation's pack changes; a module may say otherwise."""
-    return QUICK
-
-
-@pytest.fixture
-def county(
-    postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache, pack: Mapping[str, str]
-) -> Iterator[Live]:
-    """An installation of a test alone, on one broker; no engine runs."""
-    with live(postgres, migrated, server_folder, kafka, pack) as one:
-        yield one
-
-
-@pytest.fixture
-def spread(
-    postgres: Postgres, migrated: str, server_folder: Path, cluster: Apache, pack: Mapping[str, str]
-) -> Iterator[Live]:
-    """The same on three brokers."""
-    with live(postgres, migrated, server_folder, cluster, pack) as one:
-        yield one
 
 
 # --- faults --------------------------------------------------------------------------------------

@@ -343,7 +343,7 @@ def live(
     template: str,
     folder: Path,
     kafka: Apache,
-    pack: Mapping[str, str],
+    pack: Mapping[str, str] = QUICK,
 ) -> Iterator[Live]:
     """Give an installation with a database and topics of its own."""
     number = next(_numbers)

@@ -4,7 +4,7 @@ The log's times decide, whatever a clock shows; what lies in a topic is read bef
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from events.contract.reports import (
 )
 from models.policy.people import Role
 from models.values import case_id_of
+from partygrid.embedded.postgres import Postgres
 from tests.services import turned_clock
+from tests.services.apache import Apache
 from tests.services.conftest import need
 from tests.services.holding import everything_holds, repeats_of_apps, told
-from tests.services.live import SOURCE, Live, wait_until
+from tests.services.live import SOURCE, Live, live, wait_until
 from tests.services.report import Report
 from tests.services.turned_clock import TurnedClock
 from tests.world import GRIDS, acting
@@ -37,8 +39,10 @@ _HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def pack() -> Mapping[str, str]:
-    return PATIENT
+def county(postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache) -> Iterator[Live]:
+    """An installation of this test alone; no engine runs."""
+    with live(postgres, migrated, server_folder, kafka, PATIENT) as one:
+        yield one
 
 
 @pytest.fixture

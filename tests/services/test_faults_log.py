@@ -5,7 +5,8 @@ not. Whatever it is, every record ends once and the state is what the journal ma
 import base64
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer as Librdkafka
@@ -20,10 +21,12 @@ from flows.conductor import Outbound
 from models.keys import SigningKey
 from models.policy.people import Role
 from models.values import DeadLetterReason, case_id_of
+from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
 from partygrid.simulation.faults import FaultPlan
 from partygrid.simulation.post import record_of
 from partygrid.simulation.spoilt import SPOILERS, Good
+from tests.services.apache import Apache
 from tests.services.at_work_live import Flow
 from tests.services.county_people import report as a_report
 from tests.services.holding import (
@@ -32,11 +35,18 @@ from tests.services.holding import (
     repeats_of_apps,
     told,
 )
-from tests.services.live import PARTITIONS, SOURCE, EngineProcess, Live, wait_until
+from tests.services.live import PARTITIONS, SOURCE, EngineProcess, Live, live, wait_until
 from tests.services.report import Report
 from tests.world import GRIDS, SINCE, TOWNSHIPS, acting
 
 pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture
+def county(postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache) -> Iterator[Live]:
+    """An installation of this test alone; no engine runs."""
+    with live(postgres, migrated, server_folder, kafka) as one:
+        yield one
 
 
 # --- engines that come and go --------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from events.contract.reports import ReportSupplemented
 from models.handling import AssignmentState
 from models.policy.people import Role
 from models.values import CaseState, case_id_of
+from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
+from tests.services.apache import Apache
 from tests.services.county_people import story
 from tests.services.hardness import HARD
 from tests.services.holding import (
@@ -21,7 +24,7 @@ from tests.services.holding import (
     repeats_of_apps,
     told,
 )
-from tests.services.live import QUICK, SOURCE, Live, wait_until
+from tests.services.live import QUICK, SOURCE, Live, live, wait_until
 from tests.services.report import Report
 from tests.world import GRIDS, acting
 
@@ -37,8 +40,10 @@ ASKED = frozenset({Role.PARTY_MEMBER, Role.VISITOR})
 
 
 @pytest.fixture
-def pack() -> Mapping[str, str]:
-    return QUICK | PATIENT
+def county(postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache) -> Iterator[Live]:
+    """An installation of this test alone; no engine runs."""
+    with live(postgres, migrated, server_folder, kafka, QUICK | PATIENT) as one:
+        yield one
 
 
 def test_events_shuffled_across_topics_days_late_and_repeated(county: Live, report: Report) -> None:

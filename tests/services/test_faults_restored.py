@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from partygrid.clock import WallClock
 from partygrid.embedded.postgres import Postgres
 from partygrid.operations.restored import declare_restored
 from tests.integration.restoring import run
+from tests.services.apache import Apache
 from tests.services.at_work_live import Flow
 from tests.services.holding import everything_holds, told
-from tests.services.live import Live
+from tests.services.live import Live, live
 from tests.services.report import Report
 
 pytestmark = pytest.mark.timeout(400)
@@ -31,6 +33,13 @@ CONTENT = (
 )
 #: A timer that is set in a transaction fires after all of it; so each record has one of its own.
 ONE_BY_ONE = {"PARTYGRID_BATCH_MAX": "1"}
+
+
+@pytest.fixture
+def county(postgres: Postgres, migrated: str, server_folder: Path, kafka: Apache) -> Iterator[Live]:
+    """An installation of this test alone; no engine runs."""
+    with live(postgres, migrated, server_folder, kafka) as one:
+        yield one
 
 
 def test_what_came_after_the_backup_is_decided_again_and_the_same(

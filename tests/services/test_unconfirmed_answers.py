@@ -16,10 +16,11 @@ from events.consumer import ShardConsumer
 from events.contract.envelope import Event
 from models.case import Case
 from models.values import case_id_of
+from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
 from tests.services.apache import Apache
 from tests.services.county_people import next_act, report
-from tests.services.live import PARTITIONS, SOURCE, Live, wait_until
+from tests.services.live import PARTITIONS, SOURCE, Live, live, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -43,26 +44,35 @@ def cluster(server_folder: Path) -> Iterator[Apache]:
         yield server
 
 
-def waiting_case(spread: Live) -> Case:
+@pytest.fixture
+def county(
+    postgres: Postgres, migrated: str, server_folder: Path, cluster: Apache
+) -> Iterator[Live]:
+    """An installation of this test alone; no engine runs."""
+    with live(postgres, migrated, server_folder, cluster) as one:
+        yield one
+
+
+def waiting_case(county: Live) -> Case:
     """File a report; return the case as soon as somebody must do something."""
     data, who, township = report(Draw(5), 0)
-    event = spread.event(data, who, township=township)
-    spread.send(event)
+    event = county.event(data, who, township=township)
+    county.send(event)
     case_id = case_id_of(SOURCE, event.id)
 
     def waits() -> Case | None:
-        case = spread.cases([case_id]).get(case_id)
+        case = county.cases([case_id]).get(case_id)
         return case if case is not None and next_act(case) is not None else None
 
     wait_until(waits)
-    spread.settle()
-    return spread.cases([case_id])[case_id]
+    county.settle()
+    return county.cases([case_id])[case_id]
 
 
 @contextmanager
-def asking(spread: Live) -> Iterator[ShardConsumer]:
+def asking(county: Live) -> Iterator[ShardConsumer]:
     """Ask how far topics reach, besides the engine."""
-    consumer = ShardConsumer(spread.client, group="", fetch_wait_ms=20, alone=PARTITIONS)
+    consumer = ShardConsumer(county.client, group="", fetch_wait_ms=20, alone=PARTITIONS)
     with closing(consumer):
         consumer.poll(wait_ms=100, at_most=1)
         yield consumer
@@ -75,22 +85,22 @@ def let_it_lead_nothing(cluster: Apache) -> None:
     cluster.wait_in_sync()
 
 
-def rang(spread: Live, case: Case) -> int:
+def rang(county: Live, case: Case) -> int:
     """How often a timer of the case fired."""
     query = "SELECT count(*) FROM journal WHERE kind = 'firing' AND subject = %s"
-    ((count,),) = spread.rows(query, case.id)
+    ((count,),) = county.rows(query, case.id)
     return int(count)
 
 
-def all_overdue(spread: Live, case: Case) -> int:
+def all_overdue(county: Live, case: Case) -> int:
     """Let every timer of the case be due now; return how many there are."""
     query = "UPDATE timers SET due_at = %s WHERE subject = %s RETURNING key"
-    return len(spread.rows(query, datetime.now(UTC), case.id))
+    return len(county.rows(query, datetime.now(UTC), case.id))
 
 
-def answered_first(spread: Live, case: Case, answer: Event) -> list[bool]:
+def answered_first(county: Live, case: Case, answer: Event) -> list[bool]:
     """Return for each firing of the case whether it was decided after the answer."""
-    rows = spread.rows(
+    rows = county.rows(
         "SELECT f.seq > a.seq FROM journal f, journal a"
         " WHERE f.kind = 'firing' AND f.subject = %s AND a.shard = f.shard AND a.event_id = %s",
         case.id,
@@ -100,29 +110,29 @@ def answered_first(spread: Live, case: Case, answer: Event) -> list[bool]:
 
 
 def test_a_timer_waits_for_an_answer_that_only_the_leader_has(
-    spread: Live, cluster: Apache
+    county: Live, cluster: Apache
 ) -> None:
-    spread.engine("e1")
-    spread.found()
+    county.engine("e1")
+    county.found()
     let_it_lead_nothing(cluster)
-    case = waiting_case(spread)
-    ((shard,),) = spread.rows("SELECT shard FROM cases WHERE id = %s", case.id)
+    case = waiting_case(county)
+    ((shard,),) = county.rows("SELECT shard FROM cases WHERE id = %s", case.id)
     said = next_act(case)
     assert said is not None
-    answer = spread.event(*said, subject=case.id, township=case.township)
-    with asking(spread) as asks, ThreadPoolExecutor(1) as beside:
+    answer = county.event(*said, subject=case.id, township=case.township)
+    with asking(county) as asks, ThreadPoolExecutor(1) as beside:
         readable = asks.ends([shard])[shard]
         wait_until(lambda: asks.log_ends(shard) == readable)
         cluster.nodes[-1].kill()
-        answering = beside.submit(spread.send, answer)
+        answering = beside.submit(county.send, answer)
         written = sum(readable.values()) + 1
         wait_until(lambda: sum(asks.log_ends(shard).values()) == written)
-        assert all_overdue(spread, case)
+        assert all_overdue(county, case)
         Flag().wait(LOOKED_AT.total_seconds())
-        assert rang(spread, case) == 0
+        assert rang(county, case) == 0
         # Or nothing was shown: it could be read in the meantime.
         assert asks.ends([shard])[shard] == readable
         answering.result(timeout=60)
-    wait_until(lambda: rang(spread, case))
-    spread.settle()
-    assert set(answered_first(spread, case, answer)) == {True}
+    wait_until(lambda: rang(county, case))
+    county.settle()
+    assert set(answered_first(county, case, answer)) == {True}
