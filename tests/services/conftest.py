@@ -19,6 +19,7 @@ from partygrid.embedded.postgres import Postgres
 from tests.services import jars
 from tests.services.apache import Apache
 from tests.services.lapse import UNDISTURBED, played
+from tests.services.live import Live, live
 from tests.services.play import Play
 from tests.services.report import Report, table, write_page
 
@@ -81,6 +82,18 @@ def cluster(cluster_server: Apache) -> Apache:
     cluster_server.empty()
     cluster_server.wait_in_sync()
     return cluster_server
+
+
+# --- installations -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spread(
+    postgres: Postgres, migrated: str, server_folder: Path, cluster: Apache
+) -> Iterator[Live]:
+    """An installation of a test alone, on three brokers; no engine runs."""
+    with live(postgres, migrated, server_folder, cluster) as one:
+        yield one
 
 
 # --- faults --------------------------------------------------------------------------------------

@@ -1,16 +1,13 @@
 """Of three brokers the busiest leader is lost by the wall clock, and no engine is started anew."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from partygrid.embedded.postgres import Postgres
 from tests.services.apache import Apache
 from tests.services.at_work_live import Flow
 from tests.services.holding import everything_holds, fired_over_an_unread_answer, told
-from tests.services.live import Live, live
+from tests.services.live import Live
 from tests.services.report import Report
 from tests.services.test_faults_servers import busiest_leader
 
@@ -20,20 +17,11 @@ pytestmark = pytest.mark.timeout(400)
 LOSSES = 2
 
 
-@pytest.fixture
-def county(
-    postgres: Postgres, migrated: str, server_folder: Path, cluster: Apache
-) -> Iterator[Live]:
-    """An installation of this test alone, on three brokers; no engine runs."""
-    with live(postgres, migrated, server_folder, cluster) as one:
-        yield one
-
-
-def test_leaders_are_lost_while_work_flows(county: Live, cluster: Apache, report: Report) -> None:
+def test_leaders_are_lost_while_work_flows(spread: Live, cluster: Apache, report: Report) -> None:
     begun = time.monotonic()
-    engines = [county.engine("e1"), county.engine("e2")]
-    county.found()
-    flow = Flow(county, seed=8)
+    engines = [spread.engine("e1"), spread.engine("e2")]
+    spread.found()
+    flow = Flow(spread, seed=8)
     for _ in range(LOSSES):
         flow.file(12)
         leader = busiest_leader(cluster)
@@ -43,9 +31,9 @@ def test_leaders_are_lost_while_work_flows(county: Live, cluster: Apache, report
         cluster.start(leader)
         cluster.wait_in_sync()
     flow.finish()
-    held = everything_holds(county)
+    held = everything_holds(spread)
     assert all(engine.runs for engine in engines)
-    assert fired_over_an_unread_answer(county, held) == []
+    assert fired_over_an_unread_answer(spread, held) == []
     assert held.fates.keys() <= {"applied", "duplicate"}
     load = f"{len(flow.ids)} reports worked to their end by the wall clock, two engines"
     fault = f"of three brokers the busiest leader killed (kill -9), {LOSSES} times"

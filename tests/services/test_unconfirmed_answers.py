@@ -16,11 +16,10 @@ from events.consumer import ShardConsumer
 from events.contract.envelope import Event
 from models.case import Case
 from models.values import case_id_of
-from partygrid.embedded.postgres import Postgres
 from partygrid.sample.draw import Draw
 from tests.services.apache import Apache
 from tests.services.county_people import next_act, report
-from tests.services.live import PARTITIONS, SOURCE, Live, live, wait_until
+from tests.services.live import PARTITIONS, SOURCE, Live, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -44,35 +43,26 @@ def cluster(server_folder: Path) -> Iterator[Apache]:
         yield server
 
 
-@pytest.fixture
-def county(
-    postgres: Postgres, migrated: str, server_folder: Path, cluster: Apache
-) -> Iterator[Live]:
-    """An installation of this test alone; no engine runs."""
-    with live(postgres, migrated, server_folder, cluster) as one:
-        yield one
-
-
-def waiting_case(county: Live) -> Case:
+def waiting_case(spread: Live) -> Case:
     """File a report; return the case as soon as somebody must do something."""
     data, who, township = report(Draw(5), 0)
-    event = county.event(data, who, township=township)
-    county.send(event)
+    event = spread.event(data, who, township=township)
+    spread.send(event)
     case_id = case_id_of(SOURCE, event.id)
 
     def waits() -> Case | None:
-        case = county.cases([case_id]).get(case_id)
+        case = spread.cases([case_id]).get(case_id)
         return case if case is not None and next_act(case) is not None else None
 
     wait_until(waits)
-    county.settle()
-    return county.cases([case_id])[case_id]
+    spread.settle()
+    return spread.cases([case_id])[case_id]
 
 
 @contextmanager
-def asking(county: Live) -> Iterator[ShardConsumer]:
+def asking(spread: Live) -> Iterator[ShardConsumer]:
     """Ask how far topics reach, besides the engine."""
-    consumer = ShardConsumer(county.client, group="", fetch_wait_ms=20, alone=PARTITIONS)
+    consumer = ShardConsumer(spread.client, group="", fetch_wait_ms=20, alone=PARTITIONS)
     with closing(consumer):
         consumer.poll(wait_ms=100, at_most=1)
         yield consumer
@@ -85,22 +75,22 @@ def let_it_lead_nothing(cluster: Apache) -> None:
     cluster.wait_in_sync()
 
 
-def rang(county: Live, case: Case) -> int:
+def rang(spread: Live, case: Case) -> int:
     """How often a timer of the case fired."""
     query = "SELECT count(*) FROM journal WHERE kind = 'firing' AND subject = %s"
-    ((count,),) = county.rows(query, case.id)
+    ((count,),) = spread.rows(query, case.id)
     return int(count)
 
 
-def all_overdue(county: Live, case: Case) -> int:
+def all_overdue(spread: Live, case: Case) -> int:
     """Let every timer of the case be due now; return how many there are."""
     query = "UPDATE timers SET due_at = %s WHERE subject = %s RETURNING key"
-    return len(county.rows(query, datetime.now(UTC), case.id))
+    return len(spread.rows(query, datetime.now(UTC), case.id))
 
 
-def answered_first(county: Live, case: Case, answer: Event) -> list[bool]:
+def answered_first(spread: Live, case: Case, answer: Event) -> list[bool]:
     """Return for each firing of the case whether it was decided after the answer."""
-    rows = county.rows(
+    rows = spread.rows(
         "SELECT f.seq > a.seq FROM journal f, journal a"
         " WHERE f.kind = 'firing' AND f.subject = %s AND a.shard = f.shard AND a.event_id = %s",
         case.id,
@@ -110,29 +100,29 @@ def answered_first(county: Live, case: Case, answer: Event) -> list[bool]:
 
 
 def test_a_timer_waits_for_an_answer_that_only_the_leader_has(
-    county: Live, cluster: Apache
+    spread: Live, cluster: Apache
 ) -> None:
-    county.engine("e1")
-    county.found()
+    spread.engine("e1")
+    spread.found()
     let_it_lead_nothing(cluster)
-    case = waiting_case(county)
-    ((shard,),) = county.rows("SELECT shard FROM cases WHERE id = %s", case.id)
+    case = waiting_case(spread)
+    ((shard,),) = spread.rows("SELECT shard FROM cases WHERE id = %s", case.id)
     said = next_act(case)
     assert said is not None
-    answer = county.event(*said, subject=case.id, township=case.township)
-    with asking(county) as asks, ThreadPoolExecutor(1) as beside:
+    answer = spread.event(*said, subject=case.id, township=case.township)
+    with asking(spread) as asks, ThreadPoolExecutor(1) as beside:
         readable = asks.ends([shard])[shard]
         wait_until(lambda: asks.log_ends(shard) == readable)
         cluster.nodes[-1].kill()
-        answering = beside.submit(county.send, answer)
+        answering = beside.submit(spread.send, answer)
         written = sum(readable.values()) + 1
         wait_until(lambda: sum(asks.log_ends(shard).values()) == written)
-        assert all_overdue(county, case)
+        assert all_overdue(spread, case)
         Flag().wait(LOOKED_AT.total_seconds())
-        assert rang(county, case) == 0
+        assert rang(spread, case) == 0
         # Or nothing was shown: it could be read in the meantime.
         assert asks.ends([shard])[shard] == readable
         answering.result(timeout=60)
-    wait_until(lambda: rang(county, case))
-    county.settle()
-    assert set(answered_first(county, case, answer)) == {True}
+    wait_until(lambda: rang(spread, case))
+    spread.settle()
+    assert set(answered_first(spread, case, answer)) == {True}
